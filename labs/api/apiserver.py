@@ -1,0 +1,303 @@
+"""Create, update and delete with the rules that hold for every kind.
+
+Source: kubernetes/apiserver pkg/registry/generic/registry/store.go, pkg/registry/rest and
+pkg/endpoints/handlers (default, field management, mutating admission, strategy, validation, in this order).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from labs import errors
+from labs.api import deletion, eviction, subresources
+from labs.api.deletion import DeleteOptions
+from labs.api.metadata import validate_metadata, validate_metadata_update
+from labs.api.objects import clone
+from labs.api.resources import BY_RESOURCE, ResourceType
+from labs.api.store import Object, Store
+from labs.api.strategy import FieldError, Strategy
+from labs.errors import ApiError
+from labs.sim.loop import Loop
+from labs.sim.streams import Streams
+from labs.units import rfc3339
+
+__all__ = ["Admission", "ApiServer", "Attributes", "DeleteOptions", "FieldManagement", "VirtualResource", "raise_invalid"]
+
+SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+SUFFIX_LENGTH = 5
+GENERATE_NAME_BASE_LENGTH = 58
+GENERATE_NAME_ATTEMPTS = 8
+SERVER_SET = (
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "resourceVersion",
+    "selfLink",
+)
+
+Admission = Callable[["Attributes"], None]
+_PLAIN = Strategy()
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What an admission plug-in sees; it may change ``object`` (a private copy) or raise ApiError."""
+
+    operation: str
+    type: ResourceType
+    subresource: str
+    object: Object
+    old: Object | None
+    user: str
+
+
+class VirtualResource(Protocol):
+    """A resource that is computed when it is read, such as ``pods.metrics.k8s.io``."""
+
+    def get(self, namespace: str, name: str) -> Object | None:
+        """The object, or None."""
+        ...
+
+    def list(self, namespace: str | None) -> list[Object]:
+        """All objects (of one namespace), in order of namespace and name."""
+        ...
+
+
+class FieldManagement(Protocol):
+    """Keeps ``metadata.managedFields``; see ``labs.api.fields``."""
+
+    def record(self, kind: ResourceType, new: Object, old: Object | None, manager: str, subresource: str) -> None:
+        """Set ``new``'s managedFields after a create (``old`` is None) or an update by ``manager``."""
+        ...
+
+
+@dataclass(slots=True)
+class ApiServer:
+    """The write rules in front of the store. ``strategies`` and ``admission`` hold what kinds add."""
+
+    loop: Loop
+    streams: Streams
+    store: Store
+    strategies: dict[str, Strategy] = field(default_factory=dict)
+    admission: list[Admission] = field(default_factory=list)
+    types: dict[str, ResourceType] = field(default_factory=lambda: dict(BY_RESOURCE))
+    virtual: dict[str, VirtualResource] = field(default_factory=dict)
+    fields: FieldManagement | None = None
+
+    def __post_init__(self) -> None:
+        self.store.add_index("pods", "spec.nodeName", _node_of)
+
+    def register_virtual(self, kind: ResourceType, provider: VirtualResource) -> None:
+        """Serve a read-only resource whose objects ``provider`` computes."""
+        self.types[kind.resource] = kind
+        self.virtual[kind.resource] = provider
+
+    def create(
+        self, resource: str, obj: Object, *, user: str = "", manager: str = "", is_dry_run: bool = False
+    ) -> Object:
+        """Store a new object and return it. Raises 409 AlreadyExists, 422 Invalid, 403 of admission."""
+        kind = self.types[resource]
+        new = clone(obj)
+        strategy = self.strategies.get(resource, _PLAIN)
+        metadata = new.setdefault("metadata", {})
+        new["apiVersion"], new["kind"] = kind.api_version, kind.kind
+        for server_set in SERVER_SET:
+            metadata.pop(server_set, None)
+        strategy.default(new)
+        self._record_fields(kind, new, None, manager, "")
+        self._admit("CREATE", kind, "", new, None, user)
+        self._begin_metadata(kind, metadata)
+        strategy.prepare_for_create(new)
+        name = metadata.get("name", "")
+        raise_invalid(kind, name, validate_metadata(kind, metadata) + strategy.validate(new))
+        if self.store.get(resource, metadata.get("namespace", ""), name) is not None:
+            raise errors.already_exists(resource, name)
+        return new if is_dry_run else self.store.put(resource, new)
+
+    def _record_fields(
+        self, kind: ResourceType, new: Object, old: Object | None, manager: str, subresource: str
+    ) -> None:
+        if self.fields is not None:
+            self.fields.record(kind, new, old, manager, subresource)
+
+    def _begin_metadata(self, kind: ResourceType, metadata: dict[str, Any]) -> None:
+        if not metadata.get("name") and metadata.get("generateName"):
+            metadata["name"] = self._generate_name(kind, metadata)
+        metadata["uid"] = self.streams.uuid(f"uid/{kind.resource}")
+        metadata["creationTimestamp"] = rfc3339(self.loop.now_ns)
+        if kind.has_generation:
+            metadata["generation"] = 1
+
+    def _generate_name(self, kind: ResourceType, metadata: dict[str, Any]) -> str:
+        base = metadata["generateName"][:GENERATE_NAME_BASE_LENGTH]
+        stream = self.streams.python(f"names/{kind.resource}")
+        name = ""
+        for _ in range(GENERATE_NAME_ATTEMPTS):
+            name = base + "".join(stream.choice(SUFFIX_ALPHABET) for _ in range(SUFFIX_LENGTH))
+            if self.store.get(kind.resource, metadata.get("namespace", ""), name) is None:
+                break
+        return name
+
+    def _admit(
+        self, operation: str, kind: ResourceType, subresource: str, new: Object, old: Object | None, user: str
+    ) -> None:
+        attributes = Attributes(operation, kind, subresource, new, old, user)
+        for plugin in self.admission:
+            plugin(attributes)
+
+    def require(self, resource: str, namespace: str, name: str) -> Object:
+        """The stored object. Raises 404 NotFound."""
+        obj = self.store.get(resource, namespace, name)
+        if obj is None:
+            raise errors.not_found(resource, name)
+        return obj
+
+    def update(
+        self,
+        resource: str,
+        obj: Object,
+        *,
+        subresource: str = "",
+        user: str = "",
+        manager: str = "",
+        is_dry_run: bool = False,
+        keeps_fields: bool = False,
+    ) -> Object:
+        """Replace an object (or only its status) and return what is stored.
+
+        A write that changes nothing keeps the version. An object that is being deleted and loses its last
+        finalizer is removed. ``keeps_fields``: managedFields are in ``obj`` already. Raises 404, 409, 422.
+        """
+        kind = self.types[resource]
+        metadata = obj["metadata"]
+        namespace, name = metadata.get("namespace", ""), metadata["name"]
+        old = self.store.get(resource, namespace, name)
+        if old is None and kind.allows_create_on_update and not subresource:
+            return self.create(resource, obj, user=user, manager=manager, is_dry_run=is_dry_run)
+        if old is None:
+            raise errors.not_found(resource, name)
+        strategy = self.strategies.get(resource, _PLAIN)
+        new = self._merge_for_update(kind, clone(obj), old, subresource)
+        if not subresource:
+            strategy.default(new)
+        if not keeps_fields:
+            self._record_fields(kind, new, old, manager, subresource)
+        self._admit("UPDATE", kind, subresource, new, old, user)
+        if not subresource:
+            strategy.prepare_for_update(new, old)
+        if kind.has_generation and _specification(new) != _specification(old):
+            new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+        self._validate_update(kind, strategy, new, old, subresource)
+        if new == old or is_dry_run:
+            return new
+        if deletion.is_finished(resource, new):
+            return self.store.remove(resource, namespace, name)
+        return self.store.put(resource, new)
+
+    def _validate_update(
+        self, kind: ResourceType, strategy: Strategy, new: Object, old: Object, subresource: str
+    ) -> None:
+        problems = validate_metadata_update(kind, new["metadata"], old["metadata"])
+        if not subresource:
+            problems += strategy.validate_update(new, old)
+            if new.get("spec") != old.get("spec") or "spec" not in new:
+                problems += strategy.validate(new)
+        raise_invalid(kind, old["metadata"]["name"], problems)
+
+    def _merge_for_update(self, kind: ResourceType, new: Object, old: Object, subresource: str) -> Object:
+        before, after = old["metadata"], new["metadata"]
+        asked = after.get("resourceVersion")
+        if asked in (None, "", "0"):
+            if not kind.allows_unconditional_update and not subresource and asked is not None and asked != "":
+                raise_invalid(kind, before["name"], [MISSING_VERSION])
+        elif asked != before["resourceVersion"]:
+            raise errors.stale(kind.resource, before["name"])
+        if after.get("uid") not in (None, "", before["uid"]):
+            why = f"Precondition failed: UID in precondition: {after['uid']}, UID in object meta: {before['uid']}"
+            raise errors.conflict(kind.resource, before["name"], why)
+        for server_set in SERVER_SET:
+            after.pop(server_set, None)
+            if server_set in before:
+                after[server_set] = before[server_set]
+        if subresource == "status":
+            return _with_status(new, old, is_conditional=bool(asked))
+        if subresource == "scale":
+            return {**old, "metadata": dict(before), "spec": {**old["spec"], "replicas": new["spec"]["replicas"]}}
+        if subresource == "finalize":
+            return {**old, "metadata": dict(before), "spec": new.get("spec", {})}
+        if "status" in kind.subresources:
+            new.pop("status", None)
+            if "status" in old:
+                new["status"] = old["status"]
+        new["apiVersion"], new["kind"] = kind.api_version, kind.kind
+        return new
+
+    def delete(
+        self, resource: str, namespace: str, name: str, options: DeleteOptions = DeleteOptions()
+    ) -> Object:
+        """Delete, or begin to; see ``deletion.delete``."""
+        return deletion.delete(self, resource, namespace, name, options)
+
+    def bind(self, namespace: str, pod: str, node: str) -> Object:
+        """Bind a pod to a node; see ``subresources.bind``."""
+        return subresources.bind(self, namespace, pod, node)
+
+    def evict(self, namespace: str, pod: str, options: DeleteOptions = DeleteOptions()) -> None:
+        """Evict a pod as its disruption budget allows; see ``eviction.evict``."""
+        eviction.evict(self, namespace, pod, options)
+
+    def get_scale(self, resource: str, namespace: str, name: str) -> Object:
+        """A workload's Scale; see ``subresources.get_scale``."""
+        return subresources.get_scale(self, resource, namespace, name)
+
+    def put_scale(self, resource: str, scale: Object, *, user: str = "", manager: str = "") -> Object:
+        """Write a workload's Scale; see ``subresources.put_scale``."""
+        return subresources.put_scale(self, resource, scale, user, manager or user)
+
+
+MISSING_VERSION = FieldError("FieldValueInvalid", "metadata.resourceVersion", "Invalid value: 0: must be specified for an update")
+
+
+def _node_of(pod: Object) -> list[str]:
+    node = pod["spec"].get("nodeName")
+    return [node] if node else []
+
+
+def _specification(obj: Object) -> Any:
+    """What metadata.generation counts: the spec, or all of a kind that has none."""
+    if "spec" in obj:
+        return obj["spec"]
+    return {key: value for key, value in obj.items() if key not in ("metadata", "status")}
+
+
+def _with_status(new: Object, old: Object, *, is_conditional: bool) -> Object:
+    """``old`` with the status of ``new``, and its annotations when the write names the version it saw."""
+    metadata = dict(old["metadata"])
+    if is_conditional:
+        for key in ("annotations", "managedFields"):
+            metadata.pop(key, None)
+            if new["metadata"].get(key) is not None:
+                metadata[key] = new["metadata"][key]
+    return {**old, "metadata": metadata, "status": new.get("status", {})}
+
+
+def raise_invalid(kind: ResourceType, name: str, problems: list[FieldError]) -> None:
+    """Raise 422 Invalid when there are problems; the text and causes are field.ErrorList's."""
+    if not problems:
+        return
+    problems = list(dict.fromkeys(problems))
+    texts = [f"{problem.field}: {problem.message}" for problem in problems]
+    joined = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
+    dotted = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
+    details: dict[str, Any] = {"name": name} if name else {}
+    if kind.group:
+        details["group"] = kind.group
+    details["kind"] = kind.kind
+    details["causes"] = [
+        {"reason": problem.reason, "message": problem.message, "field": problem.field} for problem in problems
+    ]
+    raise ApiError(422, "Invalid", f'{dotted} "{name}" is invalid: {joined}', details)

@@ -1,0 +1,1 @@
+"""Data that is shipped as it came from upstream; NOTICE.txt says from where. No code belongs here."""

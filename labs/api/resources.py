@@ -1,0 +1,160 @@
+"""The resource types that this API server serves: one row each.
+
+Source: kubernetes/kubernetes pkg/registry/*/storage, `kubectl api-resources` of a v1.37 control plane;
+Karpenter's kinds from kubernetes-sigs/karpenter pkg/apis/crds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+READ_VERBS = ("get", "list")
+WITHOUT_DELETECOLLECTION = ("create", "delete", "get", "list", "patch", "update", "watch")
+ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceType:
+    """One served resource.
+
+    ``resource`` is the name used in errors, in the store and by controllers: ``pods``,
+    ``deployments.apps``. ``has_generation``: spec changes raise metadata.generation.
+    """
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    is_namespaced: bool = True
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    subresources: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ALL_VERBS
+    has_generation: bool = False
+    allows_unconditional_update: bool = True
+    allows_create_on_update: bool = False
+    resource: str = field(init=False)
+    api_version: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        suffix = f".{self.group}" if self.group else ""
+        prefix = f"{self.group}/" if self.group else ""
+        object.__setattr__(self, "resource", self.plural + suffix)
+        object.__setattr__(self, "api_version", prefix + self.version)
+
+    @property
+    def singular(self) -> str:
+        """Lower-case kind, as discovery names it."""
+        return self.kind.lower()
+
+    @property
+    def group_version_kind(self) -> tuple[str, str, str]:
+        """Group, version and kind."""
+        return self.group, self.version, self.kind
+
+
+def _core(kind: str, plural: str, *short: str, **more: object) -> ResourceType:
+    return ResourceType("", "v1", kind, plural, short_names=short, **more)  # type: ignore[arg-type]
+
+
+def _apps(kind: str, plural: str, short: str) -> ResourceType:
+    return ResourceType(
+        "apps",
+        "v1",
+        kind,
+        plural,
+        short_names=(short,),
+        categories=("all",),
+        subresources=("status", "scale"),
+        has_generation=True,
+    )
+
+
+BUILT_IN: tuple[ResourceType, ...] = (
+    _core(
+        "Namespace",
+        "namespaces",
+        "ns",
+        is_namespaced=False,
+        subresources=("status", "finalize"),
+        verbs=WITHOUT_DELETECOLLECTION,
+    ),
+    _core("Node", "nodes", "no", is_namespaced=False, subresources=("status",)),
+    _core(
+        "Pod",
+        "pods",
+        "po",
+        categories=("all",),
+        subresources=("status", "binding", "eviction", "log"),
+        has_generation=True,
+    ),
+    _core("Service", "services", "svc", categories=("all",), subresources=("status",), allows_create_on_update=True),
+    _core("Endpoints", "endpoints", "ep", allows_create_on_update=True),
+    _core("ConfigMap", "configmaps", "cm"),
+    _core("Secret", "secrets"),
+    _core("ServiceAccount", "serviceaccounts", "sa"),
+    _core("Event", "events", "ev", allows_create_on_update=True),
+    _apps("Deployment", "deployments", "deploy"),
+    _apps("ReplicaSet", "replicasets", "rs"),
+    ResourceType("batch", "v1", "Job", "jobs", categories=("all",), subresources=("status",), has_generation=True),
+    ResourceType(
+        "autoscaling",
+        "v2",
+        "HorizontalPodAutoscaler",
+        "horizontalpodautoscalers",
+        short_names=("hpa",),
+        categories=("all",),
+        subresources=("status",),
+        has_generation=True,
+    ),
+    ResourceType(
+        "policy",
+        "v1",
+        "PodDisruptionBudget",
+        "poddisruptionbudgets",
+        short_names=("pdb",),
+        subresources=("status",),
+        has_generation=True,
+        allows_unconditional_update=False,
+    ),
+    ResourceType("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", has_generation=True),
+    ResourceType(
+        "coordination.k8s.io", "v1", "Lease", "leases", allows_unconditional_update=False, allows_create_on_update=True
+    ),
+    ResourceType(
+        "scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", is_namespaced=False, short_names=("pc",), has_generation=True
+    ),
+    ResourceType(
+        "karpenter.sh",
+        "v1",
+        "NodePool",
+        "nodepools",
+        is_namespaced=False,
+        categories=("karpenter",),
+        subresources=("status",),
+        has_generation=True,
+    ),
+    ResourceType(
+        "karpenter.sh",
+        "v1",
+        "NodeClaim",
+        "nodeclaims",
+        is_namespaced=False,
+        categories=("karpenter",),
+        subresources=("status",),
+        has_generation=True,
+    ),
+    ResourceType(
+        "karpenter.k8s.aws",
+        "v1",
+        "EC2NodeClass",
+        "ec2nodeclasses",
+        is_namespaced=False,
+        short_names=("ec2nc", "ec2ncs"),
+        categories=("karpenter",),
+        subresources=("status",),
+        has_generation=True,
+    ),
+)
+BY_RESOURCE: dict[str, ResourceType] = {kind.resource: kind for kind in BUILT_IN}
+BY_API_VERSION_AND_KIND: dict[tuple[str, str], ResourceType] = {(kind.api_version, kind.kind): kind for kind in BUILT_IN}

@@ -1,0 +1,184 @@
+"""What is served: /api, /apis, resource lists, aggregated discovery, /version.
+
+Source: kubernetes/apiserver pkg/endpoints/discovery; api/discovery/*.json of a v1.37 control plane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from labs.api.resources import ResourceType
+from labs.api.rest.negotiation import wants_aggregated_discovery
+from labs.api.rest.message import Request, Response, answer
+from labs.api.rest.routes import SUBRESOURCE_VERBS, GroupVersion
+
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+VERSION = {
+    "major": "1",
+    "minor": "37",
+    "emulationMajor": "1",
+    "emulationMinor": "37",
+    "minCompatibilityMajor": "1",
+    "minCompatibilityMinor": "36",
+    "gitVersion": "v1.37.2",
+    "gitCommit": "$Format:%H$",
+    "gitTreeState": "clean",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "go1.26.8",
+    "compiler": "gc",
+    "platform": "linux/amd64",
+}
+SERVER_ADDRESSES = [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:443"}]
+VERB_OF_METHOD = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create"}
+SUBRESOURCE_KINDS = {
+    "scale": ("autoscaling", "v1", "Scale"),
+    "eviction": ("policy", "v1", "Eviction"),
+    "binding": ("", "v1", "Binding"),
+}
+
+Served = Mapping[GroupVersion, Mapping[str, ResourceType]]
+
+
+def _subresource_verbs(subresource: str) -> list[str]:
+    return sorted(VERB_OF_METHOD[method] for method in SUBRESOURCE_VERBS[subresource])
+
+
+def resource_list(group: str, version: str, types: Mapping[str, ResourceType]) -> dict[str, Any]:
+    """The ``APIResourceList`` of one group version."""
+    rows: list[dict[str, Any]] = []
+    for kind in types.values():
+        row: dict[str, Any] = {
+            "name": kind.plural,
+            "singularName": kind.singular,
+            "namespaced": kind.is_namespaced,
+            "kind": kind.kind,
+            "verbs": list(kind.verbs),
+        }
+        if kind.short_names:
+            row["shortNames"] = list(kind.short_names)
+        if kind.categories:
+            row["categories"] = list(kind.categories)
+        rows.append(row)
+        rows += [_subresource_row(kind, subresource) for subresource in kind.subresources]
+    if (group, version) == ("", "v1"):
+        rows.append({"name": "bindings", "singularName": "binding", "namespaced": True, "kind": "Binding", "verbs": ["create"]})
+    listing: dict[str, Any] = {"kind": "APIResourceList"}
+    if group:
+        listing["apiVersion"] = "v1"
+    group_version = f"{group}/{version}" if group else version
+    return {**listing, "groupVersion": group_version, "resources": sorted(rows, key=lambda row: str(row["name"]))}
+
+
+def _subresource_row(kind: ResourceType, subresource: str) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "name": f"{kind.plural}/{subresource}",
+        "singularName": "",
+        "namespaced": kind.is_namespaced,
+        "kind": kind.kind,
+        "verbs": _subresource_verbs(subresource),
+    }
+    if subresource in SUBRESOURCE_KINDS:
+        group, version, name = SUBRESOURCE_KINDS[subresource]
+        row["kind"] = name
+        if group:
+            row |= {"group": group, "version": version}
+    return row
+
+
+def versions() -> dict[str, Any]:
+    """``GET /api``."""
+    return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": SERVER_ADDRESSES}
+
+
+def _groups(served: Served) -> dict[str, list[str]]:
+    """Versions of each named group, the preferred one first (higher version numbers first)."""
+    groups: dict[str, list[str]] = {}
+    for group, version in served:
+        if group:
+            groups.setdefault(group, []).append(version)
+    return {group: sorted(found, key=version_rank) for group, found in groups.items()}
+
+
+def version_rank(version: str) -> tuple[int, int]:
+    """Stable versions before beta ones, higher before lower."""
+    digits = version[1:].split("beta")[0].split("alpha")[0]
+    level = 2 if "alpha" in version else 1 if "beta" in version else 0
+    return level, -int(digits or 0)
+
+
+def group_of(group: str, found: list[str]) -> dict[str, Any]:
+    """One ``APIGroup`` of an ``APIGroupList``."""
+    rows = [{"groupVersion": f"{group}/{version}", "version": version} for version in found]
+    return {"name": group, "versions": rows, "preferredVersion": rows[0]}
+
+
+def group_list(served: Served) -> dict[str, Any]:
+    """``GET /apis``."""
+    rows = [group_of(group, found) for group, found in _groups(served).items()]
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": rows}
+
+
+def aggregated(served: Served, *, is_core: bool) -> dict[str, Any]:
+    """``APIGroupDiscoveryList`` v2 of /api or of /apis."""
+    groups = {"": ["v1"]} if is_core else _groups(served)
+    items = []
+    for group, found in groups.items():
+        rows = [
+            {
+                "version": version,
+                "resources": [_discovery_row(kind) for _, kind in sorted(served[group, version].items())],
+                "freshness": "Current",
+            }
+            for version in found
+        ]
+        metadata: dict[str, Any] = {"creationTimestamp": None}
+        if group:
+            metadata["name"] = group
+        items.append({"metadata": metadata, "versions": rows})
+    return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+
+
+def _response_kind(group: str, version: str, kind: str) -> dict[str, str]:
+    return {"group": group, "version": version, "kind": kind}
+
+
+def _discovery_row(kind: ResourceType) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "resource": kind.plural,
+        "responseKind": _response_kind(*kind.group_version_kind),
+        "scope": "Namespaced" if kind.is_namespaced else "Cluster",
+        "singularResource": kind.singular,
+        "verbs": list(kind.verbs),
+    }
+    if kind.short_names:
+        row["shortNames"] = list(kind.short_names)
+    if kind.categories:
+        row["categories"] = list(kind.categories)
+    if kind.subresources:
+        row["subresources"] = [
+            {
+                "subresource": subresource,
+                "responseKind": _response_kind(*SUBRESOURCE_KINDS.get(subresource, kind.group_version_kind)),
+                "verbs": _subresource_verbs(subresource),
+            }
+            for subresource in kind.subresources
+        ]
+    return row
+
+
+def discover(request: Request, parts: list[str], served: Served) -> Response | None:
+    """The answer to a discovery path, or None when it is none."""
+    wants_all = wants_aggregated_discovery(request.headers.get("accept", ""))
+    if parts in (["api"], ["apis"]):
+        is_core = parts == ["api"]
+        if wants_all:
+            return answer(aggregated(served, is_core=is_core), content_type=AGGREGATED)
+        return answer(versions() if is_core else group_list(served))
+    if parts == ["api", "v1"]:
+        return answer(resource_list("", "v1", served["", "v1"]))
+    if parts[0] == "apis" and len(parts) == 2 and parts[1] in _groups(served):
+        return answer({"kind": "APIGroup", "apiVersion": "v1", **group_of(parts[1], _groups(served)[parts[1]])})
+    if parts[0] == "apis" and len(parts) == 3 and (parts[1], parts[2]) in served:
+        return answer(resource_list(parts[1], parts[2], served[parts[1], parts[2]]))
+    return None

@@ -1,0 +1,146 @@
+"""The entry: from a request to its answer.
+
+Source: kubernetes/apiserver pkg/endpoints/installer.go, pkg/server/config.go (handler chain).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+from labs.api.apiserver import ApiServer
+from labs.api.rest import discovery, lists, openapi, subhandlers, writes
+from labs.api.rest.access import Access, AllowKnown, require_access
+from labs.api.rest.forms import respond, shape, shape_list
+from labs.api.rest.message import Request, Response, answer, refusal, text
+from labs.api.rest.negotiation import Form, negotiate
+from labs.api.rest.options import list_options
+from labs.api.rest.routes import Route, Routes
+from labs.api.rest.selection import parse_selection
+from labs.api.rest.subhandlers import LogReader
+from labs.api.rest.watches import WatchHub, WatchStream
+from labs.api.rest.writes import Written
+from labs.errors import ApiError, not_found
+
+NOT_FOUND_PAGE = "404 page not found\n"
+HEALTH_PATHS = ("healthz", "livez", "readyz")
+MAX_PATH_LENGTH = 8192
+
+Write = Callable[[ApiServer, Request, Route], Written]
+WRITES: dict[str, Write] = {
+    "create": writes.create,
+    "update": writes.update,
+    "patch": writes.patch,
+    "delete": writes.delete,
+}
+SUBRESOURCES: dict[str, Write] = {
+    "scale": subhandlers.scale,
+    "binding": subhandlers.bind,
+    "eviction": subhandlers.evict,
+    "finalize": subhandlers.finalize,
+}
+
+
+class RestApi:
+    """Answers requests on an ApiServer. ``log_reader`` and ``access`` may be set later by the world."""
+
+    def __init__(self, api: ApiServer, log_reader: LogReader | None = None, access: Access | None = None) -> None:
+        self.api = api
+        self.log_reader = log_reader
+        self.access: Access = access or AllowKnown()
+        self.watches = WatchHub(api.loop, api.store)
+        self._routes = Routes(api.types)
+
+    def handle(self, request: Request) -> Response | WatchStream:
+        """The answer; a refusal is an answer too. Never raises for what a client sends."""
+        try:
+            return self._dispatch(request)
+        except ApiError as error:
+            return refusal(error)
+
+    def _dispatch(self, request: Request) -> Response | WatchStream:
+        if len(request.path) > MAX_PATH_LENGTH:
+            return text(414, "URI Too Long\n")
+        parts = [unquote(part) for part in request.path.strip("/").split("/")]
+        is_watch = request.is_set("watch")
+        route = self._routes.resolve(request.method, parts, is_watch)
+        if route is not None:
+            require_access(self.access, request.user, route)
+            return self._resource(request, route)
+        require_access(self.access, request.user, None)
+        return self._other(request, parts)
+
+    def _other(self, request: Request, parts: list[str]) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            return text(404, NOT_FOUND_PAGE)
+        if parts == ["version"]:
+            return answer(discovery.VERSION)
+        if parts[0] in HEALTH_PATHS:
+            return text(200, "ok")
+        served = self._routes.by_version()
+        if parts == [""]:
+            return answer({"paths": _paths(served)})
+        if parts[:2] == ["openapi", "v3"]:
+            return openapi.respond(parts[2:], served) or text(404, NOT_FOUND_PAGE)
+        if parts[0] in ("api", "apis"):
+            return discovery.discover(request, parts, served) or text(404, NOT_FOUND_PAGE)
+        return text(404, NOT_FOUND_PAGE)
+
+    def _resource(self, request: Request, route: Route) -> Response | WatchStream:
+        if route.subresource == "log":
+            return subhandlers.log(self.api, self.log_reader, request, route)
+        form = negotiate(request.headers.get("accept", ""))
+        if route.verb == "watch":
+            return self._watch(request, route, form)
+        if route.verb == "list":
+            return self._list(request, route, form)
+        if route.verb == "deletecollection":
+            objects, version = writes.delete_collection(self.api, request, route)
+            metadata = {"resourceVersion": version}
+            return respond(shape_list(route.type, objects, metadata, form, request, self.api.loop.now_ns), form)
+        written = self._object(request, route)
+        shown = written.object
+        if not written.is_status:
+            shown = shape(route.type, shown, form, request, self.api.loop.now_ns)
+        return respond(shown, form, written.code, written.warnings)
+
+    def _object(self, request: Request, route: Route) -> Written:
+        if route.subresource in SUBRESOURCES:
+            return SUBRESOURCES[route.subresource](self.api, request, route)
+        if route.verb == "get":
+            return Written(self._get(route))
+        return WRITES[route.verb](self.api, request, route)
+
+    def _get(self, route: Route) -> dict[str, Any]:
+        provider = self.api.virtual.get(route.type.resource)
+        if provider is None:
+            return self.api.require(route.type.resource, route.namespace, route.name)
+        found = provider.get(route.namespace, route.name)
+        if found is None:
+            raise not_found(route.type.resource, route.name)
+        return found
+
+    def _list(self, request: Request, route: Route, form: Form) -> Response:
+        options = list_options(request, is_watch=False)
+        selection = parse_selection(route.type.resource, options.label_selector, options.field_selector, route.name)
+        provider = self.api.virtual.get(route.type.resource)
+        if provider is not None:
+            objects = [obj for obj in provider.list(route.scope) if selection.matches(obj)]
+            page = lists.Page(objects, {})
+        else:
+            page = lists.list_page(self.api.store, selection, route.scope, options)
+        now_ns = self.api.loop.now_ns
+        return respond(shape_list(route.type, page.objects, page.metadata, form, request, now_ns), form)
+
+    def _watch(self, request: Request, route: Route, form: Form) -> WatchStream:
+        options = list_options(request, is_watch=True)
+        selection = parse_selection(route.type.resource, options.label_selector, options.field_selector, route.name)
+        return self.watches.open(route.type, selection, route.scope, options, form, request)
+
+
+def _paths(served: discovery.Served) -> list[str]:
+    groups = sorted({group for group, _ in served if group})
+    versions = sorted(f"/apis/{group}/{version}" for group, version in served if group)
+    paths = ["/api", "/api/v1", "/apis", *(f"/apis/{group}" for group in groups), *versions]
+    return sorted([*paths, "/healthz", "/livez", "/readyz", "/openapi/v3", "/version"])

@@ -1,0 +1,142 @@
+"""/openapi/v3: what kubectl needs to validate, apply and explain, made from the published definitions.
+
+Source: kubernetes/kube-openapi pkg/handler3; kubectl's use of it: kubernetes/kubectl pkg/cmd/{apply,explain}.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+from labs.api.resources import ResourceType
+from labs.api.rest.message import Response, answer, encode
+from labs.api.rest.routes import GroupVersion
+from labs.api.schemas import definitions
+
+PREFIX = "#/$defs/"
+PATCH_TYPES = (
+    "application/apply-patch+yaml",
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+)
+WRITE_PARAMETERS = [
+    {"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": True}}
+    for name in ("dryRun", "fieldManager", "fieldValidation")
+]
+
+Served = Mapping[GroupVersion, Mapping[str, ResourceType]]
+
+
+def path_of(version: GroupVersion) -> str:
+    """``api/v1`` or ``apis/<group>/<version>``."""
+    return f"api/{version[1]}" if not version[0] else f"apis/{version[0]}/{version[1]}"
+
+
+def respond(parts: list[str], served: Served) -> Response | None:
+    """The index, or the document of a group version; None for any other path."""
+    if not parts:
+        paths = {}
+        for version, types in served.items():
+            seal = sha256(",".join(sorted(types)).encode()).hexdigest()[:32].upper()
+            paths[path_of(version)] = {"serverRelativeURL": f"/openapi/v3/{path_of(version)}?hash={seal}"}
+        return answer({"paths": paths})
+    for version, types in served.items():
+        if parts == path_of(version).split("/"):
+            return Response(200, {"Content-Type": "application/json"}, _document(version, tuple(types.values())))
+    return None
+
+
+@cache
+def _document(version: GroupVersion, types: tuple[ResourceType, ...]) -> bytes:
+    schemas: dict[str, Any] = {}
+    paths: dict[str, Any] = {}
+    for kind in types:
+        name = _definition_name(kind)
+        if name is not None:
+            _collect(name, schemas)
+        paths |= _paths(version, kind, name)
+    return encode(
+        {
+            "openapi": "3.0.0",
+            "info": {"title": "Kubernetes", "version": "v1.37.2"},
+            "paths": paths,
+            "components": {"schemas": schemas},
+        }
+    )
+
+
+@cache
+def _names() -> dict[tuple[str, str, str], str]:
+    return {
+        (each["group"], each["version"], each["kind"]): name
+        for name, schema in definitions().items()
+        for each in schema.get("x-kubernetes-group-version-kind", ())
+        if name.endswith(f".{each['kind']}")
+    }
+
+
+def _definition_name(kind: ResourceType) -> str | None:
+    return _names().get(kind.group_version_kind)
+
+
+def _collect(name: str, schemas: dict[str, Any]) -> None:
+    """Put a definition, and all that it refers to, in the form of OpenAPI v3."""
+    waiting = [name]
+    while waiting:
+        each = waiting.pop()
+        if each in schemas:
+            continue
+        raw = json.dumps(definitions()[each]).replace(PREFIX, "#/components/schemas/")
+        schemas[each] = _converted(json.loads(raw))
+        waiting += sorted(_references(schemas[each]))
+
+
+def _references(schema: Any) -> set[str]:
+    if isinstance(schema, list):
+        return {name for item in schema for name in _references(item)}
+    if not isinstance(schema, dict):
+        return set()
+    found = {name for item in schema.values() for name in _references(item)}
+    if isinstance(schema.get("$ref"), str):
+        found.add(schema["$ref"].rpartition("/")[2])
+    return found
+
+
+def _converted(schema: Any) -> Any:
+    """JSON Schema as OpenAPI v3 writes it: one type, no null, references wrapped so that they keep their text."""
+    if isinstance(schema, list):
+        return [_converted(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: _converted(value) for key, value in schema.items() if key != "$schema"}
+    types = result.get("type")
+    if isinstance(types, list):
+        kept = [name for name in types if name != "null"]
+        result["type"] = kept[0]
+    if "$ref" in result and len(result) > 1:
+        reference = result.pop("$ref")
+        result["allOf"] = [{"$ref": reference}]
+    return result
+
+
+def _paths(version: GroupVersion, kind: ResourceType, name: str | None) -> dict[str, Any]:
+    scope = "namespaces/{namespace}/" if kind.is_namespaced else ""
+    base = f"/{path_of(version)}/{scope}{kind.plural}"
+    type = {"group": kind.group, "version": kind.version, "kind": kind.kind}
+    schema = {"$ref": f"#/components/schemas/{name}"} if name else {"type": "object"}
+    common = {"x-kubernetes-group-version-kind": type, "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": schema}}}}}
+    body = {"content": {"*/*": {"schema": schema}}}
+    patches = [media for media in PATCH_TYPES if name or "strategic" not in media]
+    patch_body = {"content": {media: {"schema": {"type": "object"}} for media in patches}}
+    collection: dict[str, Any] = {"get": {**common, "x-kubernetes-action": "list"}}
+    single: dict[str, Any] = {"get": {**common, "x-kubernetes-action": "get"}}
+    if "create" in kind.verbs:
+        collection["post"] = {**common, "x-kubernetes-action": "post", "parameters": WRITE_PARAMETERS, "requestBody": body}
+        single["put"] = {**common, "x-kubernetes-action": "put", "parameters": WRITE_PARAMETERS, "requestBody": body}
+        single["patch"] = {**common, "x-kubernetes-action": "patch", "parameters": WRITE_PARAMETERS, "requestBody": patch_body}
+        single["delete"] = {**common, "x-kubernetes-action": "delete"}
+    return {base: collection, f"{base}/{{name}}": single}

@@ -1,0 +1,174 @@
+"""POST, PUT, PATCH and DELETE on objects and their status.
+
+Source: kubernetes/apiserver pkg/endpoints/handlers/{create,update,patch,delete}.go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from labs import errors
+from labs.api.apiserver import ApiServer
+from labs.api.objects import clone
+from labs.api.rest import bodies, patching
+from labs.api.rest.message import Request
+from labs.api.rest.options import delete_options, list_options, write_options
+from labs.api.rest.routes import Route
+from labs.api.rest.selection import parse_selection
+from labs.api.rest.strict import check_fields
+from labs.api.store import Object
+from labs.errors import ApiError
+
+RETURNS_OBJECT_ON_DELETE = ("pods", "services", "namespaces", "serviceaccounts", "persistentvolumes", "persistentvolumeclaims", "resourcequotas")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A write's answer: the object or Status, the HTTP code, warnings, whether it is an object of the kind."""
+
+    object: Object
+    code: int = 200
+    warnings: tuple[str, ...] = ()
+    is_status: bool = False
+
+
+def create(api: ApiServer, request: Request, route: Route) -> Written:
+    """POST to a collection."""
+    options = write_options(request, "CreateOptions")
+    obj = bodies.decode(request, route.type)
+    warnings = check_fields(route.type, obj, options.field_validation)
+    _fit_namespace(obj, route, "the namespace of the provided object does not match the namespace sent on the request")
+    stored = api.create(
+        route.type.resource, obj, user=request.user.name, manager=options.manager, is_dry_run=options.is_dry_run
+    )
+    return Written(stored, 201, warnings)
+
+
+def _fit_namespace(obj: Object, route: Route, message: str) -> None:
+    metadata = obj["metadata"]
+    if not route.type.is_namespaced:
+        if metadata.get("namespace"):
+            raise errors.bad_request("namespace is not allowed on this type")
+        metadata.pop("namespace", None)
+        return
+    if metadata.get("namespace") not in (None, "", route.namespace):
+        raise errors.bad_request(message)
+    metadata["namespace"] = route.namespace
+
+
+def update(api: ApiServer, request: Request, route: Route) -> Written:
+    """PUT of an object or of its status."""
+    options = write_options(request, "UpdateOptions")
+    obj = bodies.decode(request, route.type)
+    warnings = check_fields(route.type, obj, options.field_validation)
+    name = obj["metadata"].get("name") or ""
+    if name != route.name:
+        raise errors.bad_request(f"the name of the object ({name}) does not match the name on the URL ({route.name})")
+    namespace = obj["metadata"].get("namespace")
+    _fit_namespace(
+        obj, route, f"the namespace of the object ({namespace}) does not match the namespace on the request ({route.namespace})"
+    )
+    is_new = api.store.get(route.type.resource, route.namespace, route.name) is None
+    if not is_new and not route.type.allows_unconditional_update and not obj["metadata"].get("resourceVersion"):
+        obj["metadata"]["resourceVersion"] = "0"
+    stored = api.update(
+        route.type.resource,
+        obj,
+        subresource=route.subresource,
+        user=request.user.name,
+        manager=options.manager,
+        is_dry_run=options.is_dry_run,
+    )
+    return Written(stored, 201 if is_new else 200, warnings)
+
+
+def patch(api: ApiServer, request: Request, route: Route) -> Written:
+    """PATCH of an object or of its status, in any of the patch types."""
+    options = write_options(request, "PatchOptions")
+    bodies.check_size(request.body)
+    media = patching.patch_media_type(request)
+    if media == patching.APPLY:
+        return _apply(api, request, route)
+    old = api.require(route.type.resource, route.namespace, route.name)
+    new = patching.patched(route.type, old, media, request.body)
+    warnings = check_fields(route.type, new, options.field_validation)
+    _check_identity(new, route)
+    stored = api.update(
+        route.type.resource,
+        new,
+        subresource=route.subresource,
+        user=request.user.name,
+        manager=options.manager,
+        is_dry_run=options.is_dry_run,
+    )
+    return Written(stored, 200, warnings)
+
+
+def _check_identity(new: Object, route: Route) -> None:
+    name, namespace = new["metadata"].get("name"), new["metadata"].get("namespace") or ""
+    if name != route.name:
+        raise errors.bad_request(f"the name of the object ({name or ''}) does not match the name on the URL ({route.name})")
+    if namespace != route.namespace:
+        raise errors.bad_request(
+            f"the namespace of the object ({namespace}) does not match the namespace on the request ({route.namespace})"
+        )
+
+
+def _apply(api: ApiServer, request: Request, route: Route) -> Written:
+    options = write_options(request, "PatchOptions")
+    applied = bodies.parse_yaml(request.body, route.type.kind)
+    if not isinstance(applied, dict):
+        raise errors.bad_request(f"error decoding YAML: expected an object of kind {route.type.kind}")
+    bodies.check_type(applied, route.type.api_version, route.type.kind)
+    warnings = check_fields(route.type, applied, options.field_validation)
+    applied["metadata"].setdefault("name", route.name)
+    _fit_namespace(applied, route, "the namespace of the provided object does not match the namespace sent on the request")
+    _check_identity(applied, route)
+    stored, is_new = api.apply(
+        route.type.resource,
+        applied,
+        subresource=route.subresource,
+        user=request.user.name,
+        manager=options.manager,
+        force=options.force,
+        is_dry_run=options.is_dry_run,
+    )
+    return Written(stored, 201 if is_new else 200, warnings)
+
+
+def delete(api: ApiServer, request: Request, route: Route) -> Written:
+    """DELETE of one object."""
+    options = delete_options(request)
+    resource = route.type.resource
+    before = api.require(resource, route.namespace, route.name)
+    last = api.delete(resource, route.namespace, route.name, options)
+    has_gone = api.store.get(resource, route.namespace, route.name) is None or options.is_dry_run
+    if resource in RETURNS_OBJECT_ON_DELETE or not has_gone:
+        return Written(last)
+    return Written(_deleted(route, before), is_status=True)
+
+
+def _deleted(route: Route, obj: Object) -> Object:
+    details: dict[str, Any] = {"name": route.name}
+    if route.type.group:
+        details["group"] = route.type.group
+    details |= {"kind": route.type.plural, "uid": obj["metadata"]["uid"]}
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+
+
+def delete_collection(api: ApiServer, request: Request, route: Route) -> tuple[list[Object], str]:
+    """DELETE of all selected objects; returns them as they were and the version of the list."""
+    options = delete_options(request)
+    asked = list_options(request, is_watch=False)
+    selection = parse_selection(route.type.resource, asked.label_selector, asked.field_selector)
+    found = [obj for obj in selection.candidates(api.store, route.scope) if selection.matches(obj)]
+    version = str(api.store.resource_version)
+    for obj in found:
+        metadata = obj["metadata"]
+        try:
+            api.delete(route.type.resource, metadata.get("namespace", ""), metadata["name"], options)
+        except ApiError as error:
+            if error.code != 404:
+                raise
+    return clone(found), version

@@ -1,0 +1,95 @@
+"""What a kind adds to the general rules of create and update, and the vocabulary of its refusals.
+
+Upstream: kubernetes/kubernetes pkg/registry/<group>/<kind>/strategy.go; apimachinery
+pkg/util/validation/field/errors.go. Each function gets a private copy that it may change; ``validate``
+functions only read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One cause of a 422: ``reason`` (FieldValueInvalid, FieldValueRequired, ...), ``message``, ``field``."""
+
+    reason: str
+    field: str
+    message: str
+
+
+def show(value: Any) -> str:
+    """A value as Go prints it in a field error."""
+    if value is None:
+        return "null"
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def invalid(field: str, value: Any, detail: str) -> FieldError:
+    """``field.Invalid``."""
+    return FieldError("FieldValueInvalid", field, f"Invalid value: {show(value)}: {detail}")
+
+
+def required(field: str, detail: str = "") -> FieldError:
+    """``field.Required``."""
+    return FieldError("FieldValueRequired", field, f"Required value: {detail}" if detail else "Required value")
+
+
+def forbidden(field: str, detail: str) -> FieldError:
+    """``field.Forbidden``."""
+    return FieldError("FieldValueForbidden", field, f"Forbidden: {detail}")
+
+
+def duplicate(field: str, value: Any) -> FieldError:
+    """``field.Duplicate``."""
+    return FieldError("FieldValueDuplicate", field, f"Duplicate value: {show(value)}")
+
+
+def not_found(field: str, value: Any) -> FieldError:
+    """``field.NotFound``."""
+    return FieldError("FieldValueNotFound", field, f"Not found: {show(value)}")
+
+
+def not_supported(field: str, value: Any, supported: Iterable[str]) -> FieldError:
+    """``field.NotSupported``; the caller gives the supported values in the order to be printed."""
+    quoted = ", ".join(f'"{item}"' for item in supported)
+    message = f"Unsupported value: {show(value)}: supported values: {quoted}"
+    return FieldError("FieldValueNotSupported", field, message)
+
+
+def too_long(field: str, limit_bytes: int) -> FieldError:
+    """``field.TooLong``."""
+    return FieldError("FieldValueTooLong", field, f"Too long: may not be more than {limit_bytes} bytes")
+
+
+def _nothing(obj: Object) -> None:
+    return None
+
+
+def _nothing_on_update(new: Object, old: Object) -> None:
+    return None
+
+
+def _no_errors(obj: Object) -> list[FieldError]:
+    return []
+
+
+def _no_update_errors(new: Object, old: Object) -> list[FieldError]:
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """``default`` fills what the API defaults; ``prepare_*`` resets what a client may not set."""
+
+    default: Callable[[Object], None] = _nothing
+    prepare_for_create: Callable[[Object], None] = _nothing
+    prepare_for_update: Callable[[Object, Object], None] = _nothing_on_update
+    validate: Callable[[Object], list[FieldError]] = _no_errors
+    validate_update: Callable[[Object, Object], list[FieldError]] = _no_update_errors

@@ -1,0 +1,195 @@
+"""Nodes, namespaces, events, configuration and access.
+
+Source: kubernetes pkg/printers/internalversion/printers.go.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labs.api.quantity import parse_quantity
+from labs.api.tables.printer import (
+    AGE,
+    NAME,
+    NONE,
+    Column,
+    Object,
+    Printer,
+    View,
+    integers,
+    listed,
+    name_of,
+    spec_of,
+    status_of,
+    texts,
+    wide,
+)
+
+_ROLE_PREFIX = "node-role.kubernetes.io/"
+_ROLE_LABEL = "kubernetes.io/role"
+
+
+def _node(node: Object, view: View) -> list[Any]:
+    info = status_of(node).get("nodeInfo") or {}
+    kernel, architecture = info.get("kernelVersion"), info.get("architecture")
+    if kernel and architecture:
+        kernel = f"{kernel} ({architecture})"
+    return [
+        name_of(node),
+        _node_status(node),
+        listed(_roles(node)),
+        view.object_age(node),
+        info.get("kubeletVersion", ""),
+        _address(node, "InternalIP"),
+        _address(node, "ExternalIP"),
+        *(text or "<unknown>" for text in (info.get("osImage"), kernel, info.get("containerRuntimeVersion"))),
+    ]
+
+
+def _node_status(node: Object) -> str:
+    ready = [each for each in status_of(node).get("conditions") or [] if each.get("type") == "Ready"]
+    status = "Unknown"
+    if ready:
+        status = "Ready" if ready[-1].get("status") == "True" else "NotReady"
+    return status + (",SchedulingDisabled" if spec_of(node).get("unschedulable") else "")
+
+
+def _roles(node: Object) -> list[str]:
+    labels: dict[str, str] = node["metadata"].get("labels") or {}
+    roles = {key.removeprefix(_ROLE_PREFIX) for key in labels if key.startswith(_ROLE_PREFIX)}
+    return sorted((roles | {labels.get(_ROLE_LABEL, "")}) - {""})
+
+
+def _address(node: Object, kind: str) -> str:
+    addresses = status_of(node).get("addresses") or []
+    return next((str(each["address"]) for each in addresses if each.get("type") == kind), NONE)
+
+
+def _event(event: Object, view: View) -> list[Any]:
+    series, source = event.get("series"), event.get("source") or {}
+    first = view.age(event.get("firstTimestamp") or event.get("eventTime"))
+    last = view.age(event["lastTimestamp"]) if event.get("lastTimestamp") else first
+    count = event.get("count") or 1
+    if series is not None:
+        last, count = view.age(series.get("lastObservedTime")), series.get("count", 0)
+    about = event.get("involvedObject") or {}
+    kind, name = about.get("kind", "").lower(), about.get("name")
+    component = source.get("component") or event.get("reportingComponent") or ""
+    instance = source.get("host") or event.get("reportingInstance") or ""
+    return [
+        last,
+        event.get("type", ""),
+        event.get("reason", ""),
+        f"{kind}/{name}" if name else kind,
+        about.get("fieldPath", ""),
+        f"{component}, {instance}" if instance else component,
+        event.get("message", "").strip(),
+        first,
+        count,
+        name_of(event),
+    ]
+
+
+def _namespace(namespace: Object, view: View) -> list[Any]:
+    return [name_of(namespace), status_of(namespace).get("phase", ""), view.object_age(namespace)]
+
+
+def _config_map(config_map: Object, view: View) -> list[Any]:
+    count = len(config_map.get("data") or {}) + len(config_map.get("binaryData") or {})
+    return [name_of(config_map), count, view.object_age(config_map)]
+
+
+def _secret(secret: Object, view: View) -> list[Any]:
+    return [name_of(secret), secret.get("type", ""), len(secret.get("data") or {}), view.object_age(secret)]
+
+
+def _service_account(account: Object, view: View) -> list[Any]:
+    return [name_of(account), view.object_age(account)]
+
+
+def _lease(lease: Object, view: View) -> list[Any]:
+    return [name_of(lease), spec_of(lease).get("holderIdentity") or "", view.object_age(lease)]
+
+
+def _priority_class(priority_class: Object, view: View) -> list[Any]:
+    return [
+        name_of(priority_class),
+        priority_class.get("value", 0),
+        priority_class.get("globalDefault", False),
+        view.object_age(priority_class),
+        priority_class.get("preemptionPolicy", ""),
+    ]
+
+
+def _runtime_class(runtime_class: Object, view: View) -> list[Any]:
+    return [name_of(runtime_class), runtime_class.get("handler", ""), view.object_age(runtime_class)]
+
+
+def _resource_quota(quota: Object, view: View) -> list[Any]:
+    status = status_of(quota)
+    hard, used = status.get("hard") or {}, status.get("used") or {}
+    lines = {
+        name: f"{name}: {parse_quantity(used.get(name, '0'))}/{parse_quantity(hard[name])}" for name in sorted(hard)
+    }
+    requests = [line for name, line in lines.items() if not name.startswith("limits.")]
+    limits = [line for name, line in lines.items() if name.startswith("limits.")]
+    return [name_of(quota), ", ".join(requests), ", ".join(limits), view.object_age(quota)]
+
+
+def _binding(binding: Object, view: View) -> list[Any]:
+    role, subjects = binding.get("roleRef") or {}, binding.get("subjects") or []
+
+    def named(kind: str) -> str:
+        return ", ".join(each["name"] for each in subjects if each.get("kind") == kind)
+
+    accounts = [f"{each.get('namespace', '')}/{each['name']}" for each in subjects if each["kind"] == "ServiceAccount"]
+    role_text = f"{role.get('kind', '')}/{role.get('name', '')}"
+    age = view.object_age(binding)
+    return [name_of(binding), role_text, age, named("User"), named("Group"), ", ".join(accounts)]
+
+
+def _webhooks(configuration: Object, view: View) -> list[Any]:
+    return [name_of(configuration), len(configuration.get("webhooks") or []), view.object_age(configuration)]
+
+
+_BINDING = Printer((NAME, *texts("Role"), AGE, *wide("Users", "Groups", "ServiceAccounts")), _binding)
+_WEBHOOKS = Printer((NAME, *integers("Webhooks"), AGE), _webhooks)
+
+PRINTERS = {
+    ("", "Node"): Printer(
+        (
+            NAME,
+            *texts("Status", "Roles"),
+            AGE,
+            *texts("Version"),
+            *wide("Internal-IP", "External-IP", "OS-Image", "Kernel-Version", "Container-Runtime"),
+        ),
+        _node,
+    ),
+    ("", "Event"): Printer(
+        (
+            *texts("Last Seen", "Type", "Reason", "Object"),
+            *wide("Subobject", "Source"),
+            *texts("Message"),
+            *wide("First Seen", "Count"),
+            Column("Name", format="name", priority=1, field="name"),
+        ),
+        _event,
+    ),
+    ("", "Namespace"): Printer((NAME, *texts("Status"), AGE), _namespace),
+    ("", "ConfigMap"): Printer((NAME, *texts("Data"), AGE), _config_map),
+    ("", "Secret"): Printer((NAME, *texts("Type", "Data"), AGE), _secret),
+    ("", "ServiceAccount"): Printer((NAME, AGE), _service_account),
+    ("", "ResourceQuota"): Printer((NAME, *texts("Request", "Limit"), AGE), _resource_quota),
+    ("coordination.k8s.io", "Lease"): Printer((NAME, *texts("Holder"), AGE), _lease),
+    ("scheduling.k8s.io", "PriorityClass"): Printer(
+        (NAME, *integers("Value"), Column("Global-Default", "boolean"), AGE, *texts("PreemptionPolicy")),
+        _priority_class,
+        default_cells=(0, 1, 2, 3),
+    ),
+    ("node.k8s.io", "RuntimeClass"): Printer((NAME, *texts("Handler"), AGE), _runtime_class),
+    ("rbac.authorization.k8s.io", "RoleBinding"): _BINDING,
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding"): _BINDING,
+    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): _WEBHOOKS,
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"): _WEBHOOKS,
+}

@@ -1,0 +1,140 @@
+"""One attempt to place one pod: which nodes are searched, which fit, which is best.
+
+Source: pkg/scheduler/schedule_one.go (findNodesThatFitPod, numFeasibleNodesToFind, prioritizeNodes, selectHost).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from random import Random
+
+from labs.controlplane.scheduler.cache import Cache
+from labs.controlplane.scheduler.failure import Failure
+from labs.controlplane.scheduler.filters import node_failure
+from labs.controlplane.scheduler.nodeinfo import NodeFacts, NodeInfo
+from labs.controlplane.scheduler.pod_affinity import PodAffinityFilter
+from labs.controlplane.scheduler.podinfo import PodInfo, SpreadConstraint
+from labs.controlplane.scheduler.scores import total_scores
+from labs.controlplane.scheduler.spread import SpreadFilter
+
+MIN_FEASIBLE_NODES = 100
+MIN_FEASIBLE_PERCENT = 5
+
+
+def feasible_nodes_wanted(node_count: int) -> int:
+    """How many feasible nodes end the search: all of up to 100, then a falling share, at least 5 %."""
+    if node_count < MIN_FEASIBLE_NODES:
+        return node_count
+    percent = max(MIN_FEASIBLE_PERCENT, 50 - node_count // 125)
+    return max(MIN_FEASIBLE_NODES, node_count * percent // 100)
+
+
+class Filters:
+    """Every filter for one pod, with what is counted over the cluster counted once."""
+
+    __slots__ = ("cache", "pod", "pod_affinity", "spread")
+
+    def __init__(
+        self, pod: PodInfo, cache: Cache, spread: SpreadFilter | None, pod_affinity: PodAffinityFilter | None
+    ) -> None:
+        self.pod = pod
+        self.cache = cache
+        self.spread = spread
+        self.pod_affinity = pod_affinity
+
+    @classmethod
+    def of(cls, pod: PodInfo, cache: Cache) -> Filters:
+        """The filters of a pod in the cluster as it is."""
+        return cls(pod, cache, SpreadFilter.of(pod, cache), PodAffinityFilter.of(pod, cache))
+
+    def copy(self) -> Filters:
+        """A copy to try changes on."""
+        spread = self.spread.copy() if self.spread is not None else None
+        pod_affinity = self.pod_affinity.copy() if self.pod_affinity is not None else None
+        return Filters(self.pod, self.cache, spread, pod_affinity)
+
+    def count(self, other: PodInfo, node: NodeFacts, amount: int) -> None:
+        """Count another pod in (1) or out (-1) of a node, for trying."""
+        if self.spread is not None:
+            self.spread.count(other, node, amount)
+        if self.pod_affinity is not None:
+            self.pod_affinity.count(other, node, amount)
+        elif other.affinity.required_anti:
+            self.pod_affinity = PodAffinityFilter(self.pod, self.cache, {}, {}, {})
+            self.pod_affinity.count(other, node, amount)
+
+    def failure(self, node: NodeInfo) -> Failure | None:
+        """The first filter that refuses the node, or None; rivals with a nomination for the node count as being there."""
+        rivals = [
+            other
+            for other in self.cache.nominated.get(node.facts.name if node.facts else "", {}).values()
+            if other.uid != self.pod.uid and other.priority >= self.pod.priority and other.uid not in node.pods
+        ]
+        if rivals:
+            failure = self._failure_beside(node, rivals)
+            if failure is not None:
+                return failure
+        return self._failure(node)
+
+    def _failure_beside(self, node: NodeInfo, rivals: Iterable[PodInfo]) -> Failure | None:
+        assert node.facts is not None
+        filters, crowded = self.copy(), node.copy()
+        for rival in rivals:
+            crowded.add(rival)
+            filters.count(rival, node.facts, 1)
+        return filters._failure(crowded)
+
+    def _failure(self, node: NodeInfo) -> Failure | None:
+        failure = node_failure(self.pod, node)
+        if failure is not None or (self.spread is None and self.pod_affinity is None):
+            return failure
+        assert node.facts is not None
+        if self.spread is not None:
+            failure = self.spread.failure(node.facts)
+        if failure is None and self.pod_affinity is not None:
+            failure = self.pod_affinity.failure(node.facts)
+        return failure
+
+
+@dataclass(slots=True)
+class Search:
+    """What a search found. ``examined``: how many nodes were looked at."""
+
+    feasible: list[NodeInfo] = field(default_factory=list)
+    failures: dict[str, Failure] = field(default_factory=dict)
+    examined: int = 0
+
+
+def search(filters: Filters, start: int) -> Search:
+    """Look at nodes from index ``start`` on, round the list, until enough of them fit."""
+    order = filters.cache.order
+    found = Search()
+    nominated = filters.cache.nodes.get(filters.pod.nominated_node)
+    if nominated is not None and nominated.facts is not None and filters.failure(nominated) is None:
+        found.feasible.append(nominated)
+        return found
+    wanted = feasible_nodes_wanted(len(order))
+    for index in range(start, start + len(order)):
+        node = order[index % len(order)]
+        found.examined += 1
+        failure = filters.failure(node)
+        if failure is None:
+            found.feasible.append(node)
+            if len(found.feasible) == wanted:
+                break
+        elif node.facts is not None:
+            found.failures[node.facts.name] = failure
+    return found
+
+
+def best_node(
+    pod: PodInfo, default_spread: tuple[SpreadConstraint, ...], cache: Cache, nodes: list[NodeInfo], ties: Random
+) -> NodeInfo:
+    """The node with the highest score; equals are drawn for. One feasible node is taken without scoring."""
+    if len(nodes) == 1:
+        return nodes[0]
+    scores = total_scores(pod, default_spread, cache, nodes)
+    best = max(scores)
+    equals = [node for node, score in zip(nodes, scores, strict=True) if score == best]
+    return ties.choice(equals) if len(equals) > 1 else equals[0]

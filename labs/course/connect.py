@@ -1,0 +1,174 @@
+"""``connect``: a lab with a clock, a cluster and an AWS account, simulated or real."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kubernetes import config as kubernetes_config
+from labs.course.environment import Environment
+from labs.course.manifests import apply_manifests, read_manifests
+from labs.course.notebook import explain_lost_server, progress
+from labs.course.sidecar import GONE, Sidecar
+from labs.errors import UsageError
+from labs.units import SECOND_NS, parse_duration
+
+TARGETS = ("sim", "eks")
+WAIT_SLICE_NS = 60 * SECOND_NS
+"""Longest stretch between two looks at the interrupt button."""
+
+
+class WaitTimeout(UsageError):
+    """What was waited for did not come true in time."""
+
+
+class Lab(ABC):
+    """A shop's cluster and account. Time is virtual on ``sim`` and real on ``eks``; a cell never asks which."""
+
+    target: str
+
+    @abstractmethod
+    def now(self) -> datetime:
+        """The lab's time, in UTC."""
+
+    @abstractmethod
+    def _advance(self, length_ns: int) -> None:
+        """Let time pass."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End what ``connect`` started."""
+
+    def wait(
+        self,
+        length: str | float | None = None,
+        *,
+        until: Callable[[], Any] | None = None,
+        timeout: str | float = "10 min",
+        every: str | float = "5 s",
+    ) -> datetime:
+        """Let time pass: a ``length`` ("5 min"), or until ``until()`` is true, asked ``every`` so often.
+
+        Returns the time then. Raises WaitTimeout when ``until`` is not true within ``timeout``, and UsageError
+        when it is not said what to wait for.
+        """
+        if (length is None) == (until is None):
+            raise UsageError('Say what to wait for: lab.wait("5 min"), or lab.wait(until=..., timeout="10 min").')
+        if until is None:
+            assert length is not None
+            self._advance_by_slices(parse_duration(length))
+            return self.now()
+        left_ns, step_ns = parse_duration(timeout), max(parse_duration(every), SECOND_NS // 10)
+        with progress(left_ns // SECOND_NS) as advanced:
+            while not until():
+                if left_ns <= 0:
+                    raise WaitTimeout(
+                        f"Waited {timeout} and the condition is still not true; look at the pods and events, "
+                        "or give a longer timeout."
+                    )
+                self._advance(min(step_ns, left_ns))
+                left_ns -= step_ns
+                advanced(step_ns // SECOND_NS)
+        return self.now()
+
+    def _advance_by_slices(self, length_ns: int) -> None:
+        with progress(length_ns // SECOND_NS) as advanced:
+            while length_ns > 0:
+                slice_ns = min(length_ns, WAIT_SLICE_NS)
+                self._advance(slice_ns)
+                length_ns -= slice_ns
+                advanced(slice_ns // SECOND_NS)
+
+    def apply(self, path: str | Path) -> list[str]:
+        """Apply a manifest file or folder through the official client; returns ``kind/name`` of each object.
+
+        Raises UsageError for an unreadable file; a refusal of the API server comes as its ApiException.
+        """
+        return apply_manifests(read_manifests(path))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class SimulatedLab(Lab):
+    """A lab on the embedded cluster."""
+
+    target = "sim"
+
+    def __init__(self, seed: int, speed: float | None) -> None:
+        self.seed = seed
+        self._sidecar = Sidecar(seed, speed=speed)
+        self._environment: Environment | None = Environment(self._sidecar.endpoints, self._sidecar.directory)
+        kubernetes_config.load_kube_config(self._sidecar.endpoints.kubeconfig)
+        explain_lost_server(lambda: self._environment is not None and not self._sidecar.is_running, GONE)
+        atexit.register(self.close)
+
+    def now(self) -> datetime:
+        """The cluster's virtual time, in UTC."""
+        return datetime.fromisoformat(self._sidecar.clock())
+
+    def _advance(self, length_ns: int) -> None:
+        self._sidecar.clock(f"{length_ns}ns")
+
+    def close(self) -> None:
+        """End the cluster and give this kernel its own environment back."""
+        if self._environment is not None:
+            self._environment.restore()
+            self._environment = None
+            self._sidecar.close()
+            atexit.unregister(self.close)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._environment is None else f"at {self.now():%Y-%m-%d %H:%M:%S} UTC"
+        return f"<lab on a simulated EKS cluster, seed {self.seed}, {state}>"
+
+
+class ClusterLab(Lab):
+    """A lab on a real EKS cluster, through the learner's kubeconfig and AWS profile."""
+
+    target = "eks"
+
+    def __init__(self) -> None:
+        try:
+            kubernetes_config.load_kube_config()
+        except kubernetes_config.ConfigException as error:
+            raise UsageError(
+                f"No usable kubeconfig ({error}); run 'aws eks update-kubeconfig --name CLUSTER' first."
+            ) from None
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return datetime.now(UTC)
+
+    def _advance(self, length_ns: int) -> None:
+        time.sleep(length_ns / SECOND_NS)
+
+    def close(self) -> None:
+        """Nothing was started, so nothing is ended: the cluster is the learner's."""
+
+    def __repr__(self) -> str:
+        return "<lab on the cluster of your kubeconfig>"
+
+
+def connect(target: str = "sim", seed: int = 7, *, speed: float | None = None) -> Lab:
+    """A running lab; the official Kubernetes client and boto3 of this kernel are set up for it.
+
+    ``sim``: a new simulated cluster, the same for the same ``seed``. ``speed``: how many times real time its
+    clock runs while a client is blocked on it. ``eks``: the cluster of your kubeconfig. Raises UsageError.
+    """
+    if target not in TARGETS:
+        raise UsageError(f"Target {target!r} is not known; use 'sim' (nothing to install) or 'eks' (your cluster).")
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise UsageError(f"The seed must be a whole number, for example 7, not {seed!r}.")
+    return SimulatedLab(seed, speed) if target == "sim" else ClusterLab()

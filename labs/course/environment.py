@@ -1,0 +1,51 @@
+"""Pointing this kernel's clients at a lab, and back.
+
+On ``sim`` nothing of the user's is read: kubeconfig, AWS files and profiles are replaced for this process
+only, by environment variables, and put back by ``restore``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from labs.course.sidecar import Endpoints
+
+_REMOVED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
+
+
+class Environment:
+    """Environment variables that were changed, with what they were."""
+
+    def __init__(self, endpoints: Endpoints, directory: Path) -> None:
+        no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY", ""), "127.0.0.1", "localhost"]))
+        values: dict[str, str | None] = {
+            "KUBECONFIG": endpoints.kubeconfig,
+            "KUBECACHEDIR": str(directory / "kubectl-cache"),
+            "AWS_ENDPOINT_URL": endpoints.aws,
+            "AWS_ACCESS_KEY_ID": endpoints.aws_access_key_id,
+            "AWS_SECRET_ACCESS_KEY": endpoints.aws_secret_access_key,
+            "AWS_REGION": endpoints.region,
+            "AWS_DEFAULT_REGION": endpoints.region,
+            # Files that do not exist, so that the user's own are neither read nor needed.
+            "AWS_CONFIG_FILE": str(directory / "aws-config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(directory / "aws-credentials"),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": no_proxy,
+            "no_proxy": no_proxy,
+            **dict.fromkeys(_REMOVED),
+        }
+        self._before = {name: os.environ.get(name) for name in values}
+        _set(values)
+
+    def restore(self) -> None:
+        """Put every variable back."""
+        _set(self._before)
+
+
+def _set(values: dict[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

@@ -1,0 +1,110 @@
+"""Starting the lab server beside a notebook, and talking to its clock.
+
+The server runs in a session of its own, so that interrupting a cell does not end it, and it ends when the
+pipe to its standard input closes, so that it never outlives the kernel, however that ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labs.errors import UsageError
+
+START_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 10
+
+GONE = "The lab's cluster is not running any more; run the cell with labs.connect() again, then the cells after it."
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """What a lab server says when it is ready."""
+
+    kubernetes: str
+    aws: str
+    kubeconfig: str
+    region: str
+    aws_access_key_id: str
+    aws_secret_access_key: str
+    control: str
+
+
+class Sidecar:
+    """A lab server that this process started."""
+
+    def __init__(self, seed: int, *, speed: float | None = None) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="chaos-crunch-", ignore_cleanup_errors=True)
+        self.directory = Path(self._folder.name)
+        command = [sys.executable, "-m", "labs", "serve", "--seed", str(seed), "--directory", str(self.directory)]
+        if speed is not None:
+            command += ["--speed", str(speed)]
+        self._log_path = self.directory / "server.log"
+        with self._log_path.open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                cwd=Path(__file__).parents[2],
+            )
+        self.endpoints = self._await_ready()
+
+    def _await_ready(self) -> Endpoints:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait(START_TIMEOUT_S)
+            reason = self._log_path.read_text(errors="replace").strip().splitlines()
+            last = reason[-1] if reason else f"exit code {self._process.returncode}"
+            self._folder.cleanup()
+            raise UsageError(f"The lab's cluster did not start: {last}")
+        return Endpoints(**json.loads(line))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server is alive."""
+        return self._process.poll() is None
+
+    def clock(self, advance: str | None = None) -> str:
+        """The server's time (RFC 3339); first moved on by ``advance`` if given. Raises UsageError."""
+        body = None if advance is None else json.dumps({"advance": advance}).encode()
+        request = urllib.request.Request(
+            self.endpoints.control, data=body, headers={"Content-Type": "application/json"}
+        )
+        # Without a proxy: the server is on this machine, whatever the environment says of the network.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request) as response:
+                answer: dict[str, Any] = json.load(response)
+        except urllib.error.HTTPError as error:
+            raise UsageError(json.load(error).get("error", str(error))) from None
+        except (OSError, http.client.HTTPException):
+            raise UsageError(GONE) from None
+        now: str = answer["now"]
+        return now
+
+    def close(self) -> None:
+        """End the server and remove its folder; harmless when it has ended."""
+        if self._process.stdin is not None:
+            # The server may have ended already, and then nobody reads the pipe.
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._folder.cleanup()

@@ -1,0 +1,229 @@
+"""Where requests come from: open loop (shoppers), closed loop (``ab``), constant rate (``fortio``).
+
+The latency of a request counts from its *intended* time, so a source that falls behind does not hide
+the wait (coordinated omission).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from labs.dataplane.traffic.arrivals import Arrivals, RateProfile
+from labs.dataplane.traffic.call import Call, Span
+from labs.dataplane.traffic.client import Client
+from labs.dataplane.traffic.ledger import Ledger
+from labs.dataplane.traffic.outcome import Outcome
+from labs.sim.loop import Loop
+from labs.units import SECOND_NS
+
+_ABANDONED = int(Outcome.ABANDONED)
+
+
+class Source:
+    """Base of the three: issues requests and enters their ends in the ledger."""
+
+    def __init__(
+        self, loop: Loop, ledger: Ledger, name: str, service: str, client: Client, sample_every: int = 0
+    ) -> None:
+        self._loop = loop
+        self._ledger = ledger
+        self.name = name
+        self.service = service
+        """The service that its requests enter at."""
+        self._client = client
+        client.bind(self, take_back=None)
+        self.front_ns = 2 * client.gateway.latency_ns if client.gateway is not None else 0
+        """The part of a round trip that lies before the gateway."""
+        self._sample_every = sample_every
+        """Every so manieth request is traced; 0 for none."""
+        self._open: dict[Call, None] = {}
+        self.arrived = 0
+        self.index = ledger.add_source(self)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests without an end so far."""
+        return len(self._open)
+
+    def issue(self, intended_ns: int) -> None:
+        """Send one request now."""
+        now_ns = self._loop.now_ns
+        call = Call(self._client, None, intended_ns, now_ns)
+        self._open[call] = None
+        if self._sample_every and self.arrived % self._sample_every == 0:
+            call.span = Span([], None, now_ns)
+        self.arrived += 1
+        self._client.begin(call)
+
+    def answered(self, call: Call, at_ns: int, outcome: int) -> None:
+        """A request ended."""
+        del self._open[call]
+        self._ledger.record(self, call, at_ns, outcome)
+
+    def replaced(self, call: Call, by: Call) -> None:
+        """A request goes into its next attempt."""
+        del self._open[call]
+        self._open[by] = None
+
+    def stop(self) -> None:
+        """The program ends: no more requests, and those under way are abandoned."""
+        abandoned = list(self._open)
+        self._open.clear()
+        for call in abandoned:
+            call.is_open = False
+            self._ledger.record(self, call, self._loop.now_ns, _ABANDONED)
+        self._client.reset()
+
+
+class OpenLoop(Source):
+    """Poisson arrivals by a rate profile, whatever becomes of earlier requests."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        ledger: Ledger,
+        name: str,
+        service: str,
+        client: Client,
+        profile: RateProfile,
+        rng: np.random.Generator,
+        sample_every: int = 0,
+    ) -> None:
+        super().__init__(loop, ledger, name, service, client, sample_every)
+        self._rng = rng
+        self._arrivals = Arrivals(profile, rng, loop.now_ns)
+        self._due_ns = -1
+
+    def start(self) -> None:
+        """The first request comes when the profile says so, counted from now."""
+        self._arrivals.restart(self._loop.now_ns)
+        self._post_next()
+
+    def set_profile(self, profile: RateProfile) -> None:
+        """Arrivals from now on follow ``profile``; exact, since the process has no memory."""
+        self._arrivals = Arrivals(profile, self._rng, self._loop.now_ns)
+        self._post_next()
+
+    def stop(self) -> None:
+        """No more requests; those under way are abandoned."""
+        self._due_ns = -1
+        super().stop()
+
+    def _post_next(self) -> None:
+        due_ns = self._arrivals.next()
+        if due_ns is None:
+            self._due_ns = -1
+        else:
+            self._due_ns = due_ns
+            self._loop.post(due_ns, self._tick, None)
+
+    def _tick(self, _: None) -> None:
+        due_ns = self._due_ns
+        if due_ns == self._loop.now_ns:
+            self._post_next()
+            self.issue(due_ns)
+
+
+class ClosedLoop(Source):
+    """Exactly ``requests`` requests, ``concurrency`` at a time, the next when one ends (``ab -n -c``)."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        ledger: Ledger,
+        name: str,
+        service: str,
+        client: Client,
+        requests: int,
+        concurrency: int,
+        on_done: Callable[[], None] | None = None,
+        sample_every: int = 0,
+    ) -> None:
+        super().__init__(loop, ledger, name, service, client, sample_every)
+        self._left = requests
+        self._concurrency = concurrency
+        self._on_done = on_done
+        self.started_ns = self.finished_ns = loop.now_ns
+
+    def start(self) -> None:
+        """Open all connections at once."""
+        self.started_ns = self._loop.now_ns
+        for _ in range(min(self._concurrency, self._left)):
+            self._loop.post(self.started_ns, self._next, None)
+
+    def stop(self) -> None:
+        """No more requests; those under way are abandoned."""
+        self._left = 0
+        super().stop()
+
+    def _next(self, _: None) -> None:
+        if self._left:
+            self._left -= 1
+            self.issue(self._loop.now_ns)
+
+    def answered(self, call: Call, at_ns: int, outcome: int) -> None:
+        """A request ended; its connection takes the next one."""
+        super().answered(call, at_ns, outcome)
+        self.finished_ns = max(self.finished_ns, at_ns)
+        if self._left:
+            self._loop.post(at_ns, self._next, None)
+        elif not self._open and self._on_done is not None:
+            self._loop.at(self.finished_ns, self._on_done)
+
+
+class ConstantRate(Source):
+    """``qps`` requests a second over ``connections``, each of which waits for its answer (``fortio load``).
+
+    Request k is intended at k / qps; a connection whose answer is late sends at once when it is free.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        ledger: Ledger,
+        name: str,
+        service: str,
+        client: Client,
+        qps: float,
+        connections: int,
+        requests: int,
+        on_done: Callable[[], None] | None = None,
+        sample_every: int = 0,
+    ) -> None:
+        super().__init__(loop, ledger, name, service, client, sample_every)
+        self._qps = qps
+        self._connections = connections
+        self._requests = requests
+        self._on_done = on_done
+        self.started_ns = self.finished_ns = loop.now_ns
+
+    def start(self) -> None:
+        """Request 0 goes now."""
+        self.started_ns = self._loop.now_ns
+        for number in range(min(self._connections, self._requests)):
+            self._loop.post(self._intended_ns(number), self._send, number)
+
+    def stop(self) -> None:
+        """No more requests; those under way are abandoned."""
+        self._requests = 0
+        super().stop()
+
+    def _intended_ns(self, number: int) -> int:
+        return self.started_ns + round(number / self._qps * SECOND_NS)
+
+    def _send(self, number: int) -> None:
+        if number < self._requests:
+            self.issue(self._intended_ns(number))
+
+    def answered(self, call: Call, at_ns: int, outcome: int) -> None:
+        """A request ended; its connection goes on with the next of its numbers."""
+        super().answered(call, at_ns, outcome)
+        self.finished_ns = max(self.finished_ns, at_ns)
+        number = round((call.intended_ns - self.started_ns) / SECOND_NS * self._qps)
+        following = number + self._connections
+        if following < self._requests:
+            self._loop.post(max(at_ns, self._intended_ns(following)), self._send, following)
+        elif self.arrived == self._requests and not self._open and self._on_done is not None:
+            self._loop.at(self.finished_ns, self._on_done)

@@ -1,0 +1,1 @@
+"""Metric math: its grammar, its values and its functions. Knows neither the store nor the API shapes."""

@@ -1,0 +1,101 @@
+"""The Kubernetes door: authentication, then the pure API; watches become chunked streams."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Mapping
+
+from aiohttp import hdrs, web
+
+from labs.api.rest.handler import RestApi
+from labs.api.rest.message import Request, Response, User, refusal
+from labs.api.rest.watches import WatchStream
+from labs.errors import ApiError
+from labs.server.pacing import Pacer
+
+MAX_BODY_BYTES = 3 * 1024 * 1024
+"""As a real API server: 3 MiB."""
+
+
+class KubernetesDoor:
+    """One handler for every path."""
+
+    def __init__(self, api: RestApi, token: str, pacer: Pacer) -> None:
+        self._api = api
+        self._token = token
+        self._pacer = pacer
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request."""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        if not self._is_authenticated(headers):
+            return _respond(refusal(ApiError(401, "Unauthorized", "Unauthorized")))
+        query: dict[str, list[str]] = {}
+        for name, value in request.query.items():
+            query.setdefault(name, []).append(value)
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            too_large = f"Request entity too large: limit is {MAX_BODY_BYTES}"
+            return _respond(refusal(ApiError(413, "RequestEntityTooLarge", too_large)))
+        answer = self._api.handle(Request(request.method, request.path, query, headers, body, _user(headers)))
+        if isinstance(answer, WatchStream):
+            return await self._stream(request, answer)
+        if request.method == "GET":
+            self._pacer.requested(request.method, request.path_qs)
+        else:
+            self._pacer.requested(request.method, request.path_qs, str(self._api.api.store.resource_version))
+        return _respond(answer)
+
+    def _is_authenticated(self, headers: Mapping[str, str]) -> bool:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._token.encode())
+
+    async def _stream(self, request: web.Request, stream: WatchStream) -> web.StreamResponse:
+        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/json"})
+        ready = asyncio.Event()
+
+        def wake() -> None:
+            self._pacer.watch_spoke(stream)
+            ready.set()
+
+        stream.on_ready = wake
+        self._pacer.watch_opened(stream)
+        try:
+            await response.prepare(request)
+            while True:
+                frames = stream.pull()
+                if frames:
+                    await response.write(b"".join(frames))
+                if stream.is_closed and not frames:
+                    break
+                if not stream.is_closed:
+                    await ready.wait()
+                ready.clear()
+            await response.write_eof()
+        except ConnectionResetError:
+            # The client has gone; what it watched is given back below.
+            return response
+        finally:
+            self._pacer.watch_closed(stream)
+            stream.on_ready = None
+            stream.close()
+        return response
+
+
+def _user(headers: Mapping[str, str]) -> User:
+    name = headers.get("impersonate-user")
+    if name is None:
+        return User()
+    return User(name, ("system:authenticated",))
+
+
+def _respond(answer: Response) -> web.Response:
+    response = web.Response(status=answer.status, body=answer.body)
+    for name, value in answer.headers.items():
+        response.headers[name] = value
+    for warning in answer.warnings:
+        escaped = warning.replace("\\", "\\\\").replace('"', '\\"')
+        response.headers.add("Warning", f'299 - "{escaped}"')
+    return response

@@ -1,0 +1,179 @@
+"""One lab server: its doors, from the ready line to the clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import json
+import os
+import signal
+import socket
+import stat
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from labs.errors import ApiError, UsageError
+from labs.server.aws_http import AwsDoor
+from labs.server.control_http import ControlDoor
+from labs.server.credentials import Credentials, issue_certificate, issue_credentials, write_kubeconfig
+from labs.server.kubernetes_http import MAX_BODY_BYTES, KubernetesDoor
+from labs.server.pacing import Pacer
+from labs.units import MINUTE_NS
+from labs.world import World, read_objects
+
+HOST = "127.0.0.1"
+ALLOWED_HOSTS = (HOST, "localhost")
+START_UP_NS = 5 * MINUTE_NS
+"""Time that a new cluster has lived when it is handed over: its nodes are ready by then."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What ``python -m labs serve`` takes."""
+
+    seed: int
+    directory: Path
+    speed: float
+    manifests: tuple[Path, ...]
+    port: int
+    aws_port: int
+
+
+def serve(options: Options) -> None:
+    """Serve until SIGTERM, SIGINT or the end of standard input. Raises UsageError before the ready line."""
+    asyncio.run(_serve(options))
+
+
+def build_world(seed: int, manifests: Iterable[Path]) -> World:
+    """A cluster with its nodes ready and the manifests applied. Raises UsageError."""
+    world = World(seed)
+    for path in manifests:
+        for obj in read_objects(path):
+            try:
+                world.apply(obj)
+            except ApiError as error:
+                raise UsageError(f"The API server refused an object of {path}: {error.message}") from None
+    return world
+
+
+async def _serve(options: Options) -> None:
+    try:
+        options.directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"The folder {options.directory} cannot be made ({error.strerror}); name another with --directory."
+        ) from error
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    world = build_world(options.seed, options.manifests)
+    credentials = issue_credentials()
+    async with _doors(world, credentials, options) as ready_line:
+        print(json.dumps(ready_line), flush=True)
+        await _watch_standard_input(ended)
+        await ended.wait()
+
+
+@contextlib.asynccontextmanager
+async def _doors(world: World, credentials: Credentials, options: Options) -> AsyncIterator[dict[str, str]]:
+    pacer = Pacer(world, options.speed)
+    context, authority_pem = issue_certificate()
+    kubernetes = KubernetesDoor(world.rest, credentials.kubernetes_token, pacer)
+    aws = AwsDoor(world, credentials.aws_access_key_id, pacer.requested)
+    control = ControlDoor(world)
+    token = credentials.control_token
+    kubernetes_socket = _listen(options.port, "--port")
+    aws_socket = _listen(options.aws_port, "--aws-port")
+    port, aws_port = kubernetes_socket.getsockname()[1], aws_socket.getsockname()[1]
+    kubernetes_url = f"https://{HOST}:{port}"
+    kubeconfig = write_kubeconfig(options.directory, kubernetes_url, authority_pem, credentials.kubernetes_token)
+    kubernetes_app = _application([("*", "/{path:.*}", kubernetes.handle)])
+    aws_app = _application(
+        [
+            ("GET", "/control/{token}", _with_token(token, control.get)),
+            ("POST", "/control/{token}", _with_token(token, control.post)),
+            ("POST", "/{path:.*}", aws.handle),
+        ]
+    )
+    runners = [web.AppRunner(app, access_log=None, shutdown_timeout=1.0) for app in (kubernetes_app, aws_app)]
+    ticking = asyncio.create_task(pacer.run())
+    try:
+        for runner in runners:
+            await runner.setup()
+        await web.SockSite(runners[0], kubernetes_socket, ssl_context=context).start()
+        await web.SockSite(runners[1], aws_socket).start()
+        yield {
+            "kubernetes": kubernetes_url,
+            "aws": f"http://{HOST}:{aws_port}",
+            "kubeconfig": str(kubeconfig),
+            "region": world.region,
+            "aws_access_key_id": credentials.aws_access_key_id,
+            "aws_secret_access_key": credentials.aws_secret_access_key,
+            "control": f"http://{HOST}:{aws_port}/control/{token}",
+        }
+    finally:
+        ticking.cancel()
+        for runner in runners:
+            await runner.cleanup()
+
+
+def _listen(port: int, option: str) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OverflowError:
+        listener.close()
+        raise UsageError(f"{port} is not a port; {option} takes a number from 0 (any free one) to 65535.") from None
+    except OSError as error:
+        listener.close()
+        raise UsageError(
+            f"Port {port} cannot be used ({error.strerror}); leave {option} away to get a free one."
+        ) from None
+    return listener
+
+
+def _application(routes: Iterable[tuple[str, str, Handler]]) -> web.Application:
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_only_this_host])
+    for method, path, handler in routes:
+        app.router.add_route(method, path, handler)
+    return app
+
+
+@web.middleware
+async def _only_this_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a foreign Host header: a web page that a name of its own leads here must not get through."""
+    host = request.host.rpartition(":")[0] or request.host
+    if host not in ALLOWED_HOSTS:
+        return web.Response(status=421, text=f"This lab answers only to {HOST} and localhost.\n")
+    return await handler(request)
+
+
+def _with_token(token: str, handler: Handler) -> Handler:
+    async def checked(request: web.Request) -> web.StreamResponse:
+        if not hmac.compare_digest(request.match_info["token"].encode(), token.encode()):
+            return web.json_response({"error": "The token in the path is not this lab's."}, status=403)
+        return await handler(request)
+
+    return checked
+
+
+async def _watch_standard_input(ended: asyncio.Event) -> None:
+    """End with the process that holds our standard input; /dev/null and files hold nothing."""
+    mode = os.fstat(sys.stdin.fileno()).st_mode if sys.stdin is not None else 0
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return
+
+    class EndOfInput(asyncio.Protocol):
+        def connection_lost(self, error: Exception | None) -> None:
+            ended.set()
+
+    await asyncio.get_running_loop().connect_read_pipe(EndOfInput, sys.stdin)

@@ -1,0 +1,7 @@
+import pytest
+from stand_ins import Cluster
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return Cluster()
