@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from labs import errors
 from labs.api import deletion, eviction, subresources
 from labs.api.deletion import DeleteOptions
+from labs.api.fieldsets.applying import apply_configuration
 from labs.api.metadata import validate_metadata, validate_metadata_update
 from labs.api.objects import clone
 from labs.api.resources import BY_RESOURCE, ResourceType
@@ -68,7 +69,7 @@ class VirtualResource(Protocol):
 
 
 class FieldManagement(Protocol):
-    """Keeps ``metadata.managedFields``; see ``labs.api.fields``."""
+    """Keeps ``metadata.managedFields``; see ``labs.api.fieldsets``."""
 
     def record(self, kind: ResourceType, new: Object, old: Object | None, manager: str, subresource: str) -> None:
         """Set ``new``'s managedFields after a create (``old`` is None) or an update by ``manager``."""
@@ -97,7 +98,14 @@ class ApiServer:
         self.virtual[kind.resource] = provider
 
     def create(
-        self, resource: str, obj: Object, *, user: str = "", manager: str = "", is_dry_run: bool = False
+        self,
+        resource: str,
+        obj: Object,
+        *,
+        user: str = "",
+        manager: str = "",
+        is_dry_run: bool = False,
+        keeps_fields: bool = False,
     ) -> Object:
         """Store a new object and return it. Raises 409 AlreadyExists, 422 Invalid, 403 of admission."""
         kind = self.types[resource]
@@ -108,7 +116,8 @@ class ApiServer:
         for server_set in SERVER_SET:
             metadata.pop(server_set, None)
         strategy.default(new)
-        self._record_fields(kind, new, None, manager, "")
+        if not keeps_fields:
+            self._record_fields(kind, new, None, manager, "")
         self._admit("CREATE", kind, "", new, None, user)
         self._begin_metadata(kind, metadata)
         strategy.prepare_for_create(new)
@@ -197,6 +206,41 @@ class ApiServer:
         if deletion.is_finished(resource, new):
             return self.store.remove(resource, namespace, name)
         return self.store.put(resource, new)
+
+    def apply(
+        self,
+        resource: str,
+        config: Object,
+        *,
+        subresource: str = "",
+        user: str = "",
+        manager: str = "",
+        force: bool = False,
+        is_dry_run: bool = False,
+    ) -> tuple[Object, bool]:
+        """Server-side apply: the stored object and whether it is new. Raises 404, 409, 422."""
+        kind = self.types[resource]
+        metadata = config["metadata"]
+        live = self.store.get(resource, metadata.get("namespace", ""), metadata["name"])
+        if metadata.get("managedFields"):
+            raise errors.bad_request("metadata.managedFields must be nil")
+        if live is None and (subresource or metadata.get("uid")):
+            raise errors.not_found(resource, metadata["name"])
+        time = rfc3339(self.loop.now_ns)
+        base = live or {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": dict(metadata)}
+        if live is None:
+            base["metadata"] = {key: metadata[key] for key in ("name", "namespace") if key in metadata}
+        applied = apply_configuration(kind, base, config, manager, subresource, force=force, time=time)
+        new = applied.object
+        new["metadata"]["resourceVersion"] = metadata.get("resourceVersion") or ""
+        if live is None:
+            return self.create(resource, new, user=user, is_dry_run=is_dry_run, keeps_fields=True), True
+        if subresource:
+            new["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+        changed = self.update(
+            resource, new, subresource=subresource, user=user, is_dry_run=is_dry_run, keeps_fields=True
+        )
+        return changed, False
 
     def _validate_update(
         self, kind: ResourceType, strategy: Strategy, new: Object, old: Object, subresource: str

@@ -16,7 +16,7 @@ from labs.api.quantity import milli, value
 from labs.api.selectors import Requirement, requirement_faults
 
 Amounts = dict[str, int]
-"""Amount by resource name: ``cpu`` in millicores, ``memory`` and ``ephemeral-storage`` in bytes, others in whole units."""
+"""Amount by resource name: ``cpu`` in millicores, ``memory`` and ``ephemeral-storage`` in bytes, others in units."""
 
 Taint = Mapping[str, Any]
 Toleration = Mapping[str, Any]
@@ -112,7 +112,7 @@ class NodeSelector:
 
 
 def parse_node_selector(selector: Mapping[str, Any] | None) -> NodeSelector:
-    """Parse ``requiredDuringSchedulingIgnoredDuringExecution``; faults are kept, not raised. Empty terms are left out."""
+    """Parse a required node affinity; faults are kept, not raised, and empty terms are left out."""
     terms = (selector or {}).get("nodeSelectorTerms") or ()
     return NodeSelector(
         tuple(
@@ -195,6 +195,11 @@ class NodeAffinity:
             return False
         return self.required is None or self.required.matches(node_name, labels)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether every node is allowed."""
+        return not self.node_selector and self.required is None
+
     def error(self, node_name: str, labels: Mapping[str, str]) -> str | None:
         """Upstream's error where a faulty term was looked at and no other term matched, else None."""
         is_selected = all(labels.get(key) == wanted for key, wanted in self.node_selector)
@@ -242,9 +247,7 @@ def preference_score(terms: Iterable[PreferredTerm], node_name: str, labels: Map
 
 def amounts(resources: Mapping[str, Any] | None) -> Amounts:
     """A resource list (``requests``, ``allocatable``) as integers."""
-    return {
-        name: milli(quantity) if name == "cpu" else value(quantity) for name, quantity in (resources or {}).items()
-    }
+    return {name: milli(quantity) if name == "cpu" else value(quantity) for name, quantity in (resources or {}).items()}
 
 
 def pod_requests(pod: Mapping[str, Any], default: Mapping[str, int] | None = None) -> Amounts:

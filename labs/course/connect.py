@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from kubernetes import config as kubernetes_config
 from labs.course.environment import Environment
-from labs.course.manifests import apply_manifests, read_manifests
+from labs.course.manifests import apply_manifests, find_manifests
 from labs.course.notebook import explain_lost_server, progress
 from labs.course.sidecar import GONE, Sidecar
 from labs.errors import UsageError
@@ -90,7 +90,7 @@ class Lab(ABC):
 
         Raises UsageError for an unreadable file; a refusal of the API server comes as its ApiException.
         """
-        return apply_manifests(read_manifests(path))
+        return apply_manifests(find_manifests(path))
 
     def __enter__(self) -> Self:
         return self

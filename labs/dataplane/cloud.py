@@ -48,10 +48,13 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class CloudTimes:
-    """How long EC2 takes; ``create`` is CreateFleet's own time, ``boot`` lasts until user data has run."""
+    """How long EC2 and a new node take: CreateFleet itself, the boot until user data has run, the kubelet until it
+    has registered, the network plug-in until the node is ready; and stopping and ending an instance."""
 
     create: Spread = Spread(3.0, 0.15)
     boot: Spread = Spread(13.5, 0.10)
+    register: Spread = Spread(6.3, 0.15)
+    ready: Spread = Spread(7.0, 0.20)
     stop: Spread = Spread(25.0, 0.25)
     terminate: Spread = Spread(40.0, 0.25)
 
@@ -134,7 +137,7 @@ class Cloud:
             enumerate(request.overrides),
             key=lambda item: (self.price(item[1].instance_type, item[1].capacity_type), item[0]),
         )
-        errors = []
+        errors: list[FleetError] = []
         for _, override in by_price:
             if self._has_capacity(override):
                 return FleetResult(self._create(override, request, is_prebooted), tuple(errors))
@@ -181,9 +184,7 @@ class Cloud:
         instance = self._require(instance_id)
         if instance.state not in (SHUTTING_DOWN, TERMINATED):
             self._move(instance_id, instance.state, SHUTTING_DOWN)
-            self._loop.after(
-                self._draw_ns(self._times.terminate), self._move, instance_id, SHUTTING_DOWN, TERMINATED
-            )
+            self._loop.after(self._draw_ns(self._times.terminate), self._move, instance_id, SHUTTING_DOWN, TERMINATED)
 
     def stop(self, instance_id: str) -> None:
         """Stop an instance, which keeps its id, address and node name. Raises AwsError as EC2 does."""

@@ -1,4 +1,4 @@
-"""From an instance to a node: the kubelet starts on a booted machine, ends with it, and the node goes with the instance.
+"""From an instance to a node: the kubelet starts on a booted machine and ends with it, the node goes with the instance.
 
 Source of the last part: kubernetes/cloud-provider controllers/nodelifecycle (5 s check of nodes that are not ready).
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from labs.api.client import Client
 from labs.api.cloud import ON_DEMAND, FleetRequest, Instance, Override, Taint
-from labs.dataplane.cloud import SHUTTING_DOWN, TERMINATED, Cloud, Launch, Spread
+from labs.dataplane.cloud import SHUTTING_DOWN, TERMINATED, Cloud, CloudTimes, Launch, Spread
 from labs.dataplane.kubelet.kubelet import Kubelet
 from labs.dataplane.kubelet.kubelets import Kubelets
 from labs.dataplane.kubelet.node_status import Registration
@@ -20,14 +20,6 @@ from labs.sim.streams import Streams
 from labs.units import SECOND_NS, to_ns
 
 CHECK_NS = 5 * SECOND_NS
-
-
-@dataclass(frozen=True, slots=True)
-class NodeTimes:
-    """From a booted machine to a registered kubelet, and from there to a ready node."""
-
-    register: Spread = Spread(6.3, 0.15)
-    ready: Spread = Spread(7.0, 0.20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +37,7 @@ class NodeGroup:
 class Machines:
     """Joins the cloud's instances with kubelets."""
 
-    def __init__(
-        self, client: Client, cloud: Cloud, kubelets: Kubelets, streams: Streams, times: NodeTimes
-    ) -> None:
+    def __init__(self, client: Client, cloud: Cloud, kubelets: Kubelets, streams: Streams, times: CloudTimes) -> None:
         self._client = client
         self._cloud = cloud
         self._kubelets = kubelets
@@ -120,5 +110,3 @@ class Machines:
 
     def _draw_ns(self, spread: Spread) -> int:
         return to_ns(spread.median_s * self._rng.lognormvariate(0.0, spread.sigma))
-
-

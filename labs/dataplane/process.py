@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -94,6 +94,10 @@ class Process(Protocol):
         """SIGKILL: stop at once, without a call of ``exited``."""
         ...
 
+    def vanish(self) -> None:
+        """The machine lost power: as ``kill``, but nobody on the network is told."""
+        ...
+
     def check(self, check: Check, answer: Callable[[Answer], None]) -> None:
         """Call ``answer`` once, now or later; or never, when the program hangs."""
         ...
@@ -112,4 +116,8 @@ class Programs(Protocol):
 
     def create(self, surroundings: Surroundings) -> Process:
         """A new process of the container's image, not yet started."""
+        ...
+
+    def forget(self, uid: str, containers: Sequence[str]) -> None:
+        """The pod's sandbox is gone: nobody will run in it again."""
         ...

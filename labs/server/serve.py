@@ -17,6 +17,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from labs.api.manifests import read_manifests
 from labs.errors import ApiError, UsageError
 from labs.server.aws_http import AwsDoor
 from labs.server.control_http import ControlDoor
@@ -24,7 +25,7 @@ from labs.server.credentials import Credentials, issue_certificate, issue_creden
 from labs.server.kubernetes_http import MAX_BODY_BYTES, KubernetesDoor
 from labs.server.pacing import Pacer
 from labs.units import MINUTE_NS
-from labs.world import World, read_objects
+from labs.world import World
 
 HOST = "127.0.0.1"
 ALLOWED_HOSTS = (HOST, "localhost")
@@ -55,7 +56,7 @@ def build_world(seed: int, manifests: Iterable[Path]) -> World:
     """A cluster with its nodes ready and the manifests applied. Raises UsageError."""
     world = World(seed)
     for path in manifests:
-        for obj in read_objects(path):
+        for obj in read_manifests(path):
             try:
                 world.apply(obj)
             except ApiError as error:

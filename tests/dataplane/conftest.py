@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from labs.api.store import Store
 from labs.dataplane.addresses import SubnetAddresses
 from labs.dataplane.cloud import ZONES, Cloud, CloudTimes
 from labs.dataplane.kubelet.kubelets import KubeletConfig, Kubelets
-from labs.dataplane.machines import Machines, NodeTimes
+from labs.dataplane.machines import Machines
 from labs.dataplane.process import Surroundings
 from labs.dataplane.programs.idle import IdleProcess, Plan, plan_of
 from labs.sim.loop import Loop
@@ -30,6 +31,9 @@ class IdlePrograms:
 
     def create(self, surroundings: Surroundings) -> IdleProcess:
         return IdleProcess(surroundings, plan_of(surroundings.arguments) or Plan())
+
+    def forget(self, uid: str, containers: Sequence[str]) -> None:
+        """Nothing is kept."""
 
 
 @dataclass
@@ -103,7 +107,7 @@ def build_cluster(seed: int = 7, config: KubeletConfig | None = None) -> Cluster
     addresses = SubnetAddresses(ZONES)
     cloud = Cloud(loop, streams, addresses, CloudTimes())
     kubelets = Kubelets(client, streams, IdlePrograms(), addresses, config or KubeletConfig())
-    machines = Machines(client, cloud, kubelets, streams, NodeTimes())
+    machines = Machines(client, cloud, kubelets, streams, CloudTimes())
     kubelets.start()
     machines.start()
     return Cluster(loop, streams, trace, api, client, cloud, kubelets, machines)

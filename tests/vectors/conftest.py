@@ -41,6 +41,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" not in metafunc.fixturenames:
         return
     folder = Path(metafunc.config.getoption("--vectors", default=None) or DATA).resolve()
+    if not folder.is_dir():
+        raise pytest.UsageError(f"--vectors: {folder} is no folder")
     wanted = _sections_of(metafunc.function)
     claimed = {name for other in vars(metafunc.module).values() for name in _sections_of(other)}
     chosen = [

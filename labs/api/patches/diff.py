@@ -14,6 +14,7 @@ from labs.api.patches.directives import (
     ELEMENT_ORDER,
     PATCH,
     RETAIN_KEYS,
+    field_rules,
     strategy_of,
 )
 from labs.api.patches.errors import PatchError
@@ -71,7 +72,7 @@ def _field(key: str, before: Any, value: Any, definition: Definition) -> Field |
     """The field's rules; an unknown field is an error only if it changed."""
     if not definition.has_field(key) and is_identical(before, value):
         return None
-    return definition.field(key)
+    return field_rules(definition, key)
 
 
 def _diff_map_field(
@@ -147,8 +148,8 @@ def _diff_scalars(before: Items, value: Items, wanted: Wanted) -> tuple[Items, I
     """``diffListsOfScalars``: (scalars added, scalars deleted), each in the order of their texts."""
     added: Items = []
     deleted: Items = []
-    boxed = ([{"": item} for item in _by_text(items, "")] for items in (before, value))
-    for old, new in _paired(*boxed, ""):
+    old_items, new_items = ([{"": item} for item in _by_text(items, "")] for items in (before, value))
+    for old, new in _paired(old_items, new_items, ""):
         if new is None and wanted.deletions:
             deleted.append(old[""])
         elif old is None and wanted.changes:
@@ -172,7 +173,8 @@ def _paired(before: Items, value: Items, key: str) -> list[tuple[Any, Any]]:
 
 def _by_text(items: Items, merge_key: str) -> Items:
     """Elements with the same text come out in reverse, as upstream's sort leaves them."""
-    return sorted(reversed(items), key=lambda item: printed(key_of(item, merge_key)))
+    backwards = list(reversed(items))
+    return sorted(backwards, key=lambda item: printed(key_of(item, merge_key)))
 
 
 def _keys(items: Items, merge_key: str) -> Items:

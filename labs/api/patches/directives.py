@@ -9,7 +9,7 @@ from typing import Any
 
 from labs.api.gojson import printed
 from labs.api.patches.errors import PatchError
-from labs.api.schemas import Field
+from labs.api.schemas import Definition, Field
 
 PATCH = "$patch"
 RETAIN_KEYS = "$retainKeys"
@@ -31,6 +31,14 @@ def strategy_of(field: Field) -> tuple[bool, str]:
     """(whether keys are retained, the other strategy: ``merge``, ``replace`` or empty) of a field."""
     others = [strategy for strategy in field.patch_strategies if strategy != "retainKeys"]
     return len(others) < len(field.patch_strategies), others[0] if others else ""
+
+
+def field_rules(definition: Definition, key: str) -> Field:
+    """The rules of the field ``key``. Raises PatchError where the type has no such field."""
+    try:
+        return definition.field(key)
+    except ValueError as error:
+        raise PatchError(str(error)) from error
 
 
 def field_of(key: str, prefix: str) -> str:
@@ -69,7 +77,7 @@ def as_list(value: Any) -> list[Any]:
 
 def as_map(value: Any) -> dict[str, Any]:
     """``value``, which must be a map. Raises PatchError."""
-    return _expected(dict, value)
+    return dict(_expected(dict, value))
 
 
 def missing_merge_key(item: dict[str, Any], merge_key: str) -> PatchError:

@@ -32,9 +32,10 @@ def index_of(items: Items, wanted: Any, merge_key: str) -> int:
     for place, item in enumerate(items):
         if merge_key and not isinstance(item, dict):
             raise PatchError(f"value for key {place} is not a map")
-        if not merge_key or merge_key in item:
-            if is_identical(item[merge_key] if merge_key else item, wanted):
-                return place
+        if merge_key and merge_key not in item:
+            continue
+        if is_identical(item[merge_key] if merge_key else item, wanted):
+            return place
     return -1
 
 
@@ -91,7 +92,7 @@ def in_order(items: Items, wanted: Items, live: Items, merge_key: str) -> Items:
 
 
 def check_order(items: Items, order: Items, merge_key: str) -> None:
-    """``validatePatchWithSetOrderList``: the patch's elements stand in ``order``, one after the other. Raises PatchError."""
+    """``validatePatchWithSetOrderList``: the patch's elements stand in ``order``. Raises PatchError."""
     if not items or not order:
         return
     pending = [item for item in items if not merge_key or PATCH not in as_map(item)]

@@ -16,6 +16,7 @@ from labs.api.patches.directives import (
     RETAIN_KEYS,
     as_list,
     field_of,
+    field_rules,
     missing_merge_key,
     strategy_of,
     unknown_directive,
@@ -83,7 +84,7 @@ def _merge_field(original: Object, key: str, value: Any, definition: Definition,
             return
     before = original.get(key)
     if isinstance(before, dict) and isinstance(value, dict):
-        field = definition.field(key)
+        field = field_rules(definition, key)
         is_replaced = strategy_of(field)[1] == "replace"
         original[key] = value if is_replaced else merge_maps(before, value, field.value, applies=applies)
     elif isinstance(before, list) and isinstance(value, list):
@@ -100,7 +101,7 @@ def _delete_from_list(original: Object, key: str, value: Any, definition: Defini
     if value is None:
         original.pop(key, None)
     elif isinstance(before, list) and isinstance(value, list):
-        if strategy_of(definition.field(key))[1] != "merge":
+        if strategy_of(field_rules(definition, key))[1] != "merge":
             original[key] = value
         elif (before or value) and not is_list_of_maps(before, value):
             original[key] = [item for item in before if index_of(value, item, "") < 0]
@@ -112,7 +113,7 @@ def _delete_from_list(original: Object, key: str, value: Any, definition: Defini
 
 def _merged_list(before: Items, patch: Items, key: str, definition: Definition, *, applies: bool) -> Items:
     """``mergeSliceHandler``."""
-    field = definition.field(key)
+    field = field_rules(definition, key)
     if strategy_of(field)[1] != "merge":
         return patch
     if not before and not patch:
@@ -183,7 +184,7 @@ def _merge_ordered(original: Object, patch: Object, directive: str, definition: 
     key = field_of(directive, ELEMENT_ORDER)
     before = as_list(original.get(key)) if key in original else None
     items = as_list(patch.get(key)) if key in patch else None
-    merge_key = definition.field(key).patch_merge_key
+    merge_key = field_rules(definition, key).patch_merge_key
     check_order(items or [], order, merge_key)
     if before is None and items is None:
         return

@@ -13,7 +13,7 @@ import yaml
 
 from labs.api.gojson import is_identical, printed
 from labs.api.patches.diff import Wanted, diff_maps
-from labs.api.patches.directives import PATCH, RETAIN_KEYS, strategy_of
+from labs.api.patches.directives import PATCH, RETAIN_KEYS, field_rules, strategy_of
 from labs.api.patches.errors import PatchError
 from labs.api.patches.lists import Items, is_list_of_maps, without_doubles
 from labs.api.patches.merge_patch import apply_merge_patch, create_merge_patch
@@ -93,17 +93,14 @@ def _maps_conflict(left: Object, right: Object, definition: Definition) -> bool:
 
 def _fields_conflict(left: Object, right: Object, key: str, definition: Definition) -> bool:
     before, after = left[key], right[key]
-    if not isinstance(before, dict | list):
-        return not is_identical(before, after)
-    if type(before) is not type(after):
-        return True
-    field = definition.field(key)
-    strategy = strategy_of(field)[1]
-    if isinstance(before, list):
-        return _lists_conflict(before, after, field.element, strategy, field.patch_merge_key)
-    if before.get(PATCH) != after.get(PATCH):
-        return True
-    return strategy != "replace" and _maps_conflict(before, after, field.value)
+    if isinstance(before, list) and isinstance(after, list):
+        field = field_rules(definition, key)
+        return _lists_conflict(before, after, field.element, strategy_of(field)[1], field.patch_merge_key)
+    if isinstance(before, dict) and isinstance(after, dict):
+        field = field_rules(definition, key)
+        is_replaced = strategy_of(field)[1] == "replace" and before.get(PATCH) == after.get(PATCH)
+        return not is_replaced and _maps_conflict(before, after, field.value)
+    return not is_identical(before, after)
 
 
 def _lists_conflict(left: Items, right: Items, element: Definition, strategy: str, merge_key: str) -> bool:
@@ -134,7 +131,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    is_plain = dumper.resolve(yaml.ScalarNode, text, (True, False)) == "tag:yaml.org,2002:str"
+    tag = dumper.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call] # PyYAML's stubs
+    is_plain = tag == "tag:yaml.org,2002:str"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_plain else '"')
 
 

@@ -15,7 +15,7 @@ from labs.api.resources import ResourceType
 from labs.api.rest.message import JSON, Request, Response, encode
 from labs.api.rest.negotiation import Form
 from labs.api.store import Object
-from labs.api.tables import render_table
+from labs.api.tables.render import render_table
 
 INCLUDES = ("", "None", "Metadata", "Object")
 

@@ -35,13 +35,13 @@ def _cells(pod: Object, view: View) -> list[Any]:
     if stuck is not None:
         reason = _init_reason(stuck, spec["initContainers"], status["initContainerStatuses"])
     counted = status.get("initContainerStatuses") or []
+    if stuck is not None:
+        counted = counted[: counted.index(stuck) + 1]
     if stuck is None or is_true(pod, "Initialized"):
         containers = status.get("containerStatuses") or []
         reason = _reason_of_containers(pod, containers, reason)
         ready += sum(_is_running(each) for each in containers)
         counted = [*(each for each in counted if each["name"] in sidecars), *containers]
-    else:
-        counted = counted[: counted.index(stuck) + 1]
     total = len(spec.get("containers") or []) + len(sidecars)
     addresses = status.get("podIPs") or [{}]
     return [

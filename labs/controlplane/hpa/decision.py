@@ -96,7 +96,7 @@ class Step:
         self.conditions = with_condition(self.conditions, type, is_true, reason, message, self.inputs.now_ns)
 
 
-def begin(inputs: Inputs) -> Step:
+def _begin(inputs: Inputs) -> Step:
     """A step of an autoscaler whose scale could be read."""
     kept = [
         condition
@@ -113,7 +113,7 @@ def begin(inputs: Inputs) -> Step:
 
 def decide(inputs: Inputs, evaluate: Evaluate) -> Step:
     """The wanted replica count, up to the write of the scale."""
-    step, spec, current = begin(inputs), inputs.spec, inputs.current
+    step, spec, current = _begin(inputs), inputs.spec, inputs.current
     if current == 0 and _may_scale_from_zero(inputs):
         _decide_by_metrics(step, evaluate)
     elif current == 0:

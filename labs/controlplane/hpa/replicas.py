@@ -207,19 +207,22 @@ def total_milli(values_milli: Iterable[int]) -> int:
 
 def desired_replicas(
     current_replicas: int,
-    usage_millicores: Sequence[int],
+    usage_millicores: float | Sequence[float],
     request_millicores: int,
     target_percent: int,
     tolerance: float = DEFAULT_TOLERANCE,
 ) -> int:
     """The replica count for CPU utilization, before any limit: the rule ``ceil(replicas x use / target)``.
 
-    ``usage_millicores`` holds one number for each ready pod; each pod requests ``request_millicores``. When there
-    are fewer numbers than ``current_replicas``, the others count as pods without a metric. Raises MetricError.
+    ``usage_millicores`` is the use of every pod, or a list with one number for each; each pod requests
+    ``request_millicores``. When the list is shorter than ``current_replicas``, the others count as pods without a
+    metric. Raises MetricError when there is no number at all.
     """
+    if isinstance(usage_millicores, (int, float)):
+        usage_millicores = [usage_millicores] * current_replicas
     names = [f"pod-{index}" for index in range(max(current_replicas, len(usage_millicores)))]
     ready = [Pod(name, requests_milli={"main": request_millicores}) for name in names]
-    samples = {name: Sample(use) for name, use in zip(names, usage_millicores, strict=False)}
+    samples = {name: Sample(math.ceil(use)) for name, use in zip(names, usage_millicores, strict=False)}
     # No resource name: every pod here is ready, so that the rules for starting pods have nothing to say.
     metrics = PodMetrics(ready, samples, Readiness(now_ns=0))
     return utilization_replicas(current_replicas, target_percent, metrics, Tolerances(tolerance, tolerance)).replicas

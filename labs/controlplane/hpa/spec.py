@@ -22,6 +22,7 @@ from labs.controlplane.hpa.pods import CPU_INITIALIZATION_PERIOD_NS, INITIAL_REA
 from labs.controlplane.hpa.replicas import DEFAULT_TOLERANCE, Tolerances
 from labs.units import SECOND_NS
 
+DEFAULT_CPU_UTILIZATION_PERCENT = 80
 DEFAULT_SCALE_UP = ScalingRules((Policy("Pods", 4, 15), Policy("Percent", 100, 15)), stabilization_window_s=0)
 DEFAULT_SCALE_DOWN = ScalingRules((Policy("Percent", 100, 15),))
 
@@ -78,14 +79,19 @@ class HpaSpec:
 
 
 def read_spec(spec: Mapping[str, Any]) -> HpaSpec:
-    """``spec`` in wire form."""
+    """``spec`` in wire form; what it leaves out has the API's default."""
     behavior = spec.get("behavior")
     return HpaSpec(
         minimum=1 if spec.get("minReplicas") is None else spec["minReplicas"],
         maximum=spec["maxReplicas"],
-        metrics=tuple(spec.get("metrics") or ()),
+        metrics=tuple(spec.get("metrics") or (_default_metric(),)),
         behavior=None if behavior is None else read_behavior(behavior),
     )
+
+
+def _default_metric() -> dict[str, Any]:
+    target = {"type": "Utilization", "averageUtilization": DEFAULT_CPU_UTILIZATION_PERCENT}
+    return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
 
 
 def read_behavior(behavior: Mapping[str, Any]) -> Behavior:

@@ -5,7 +5,6 @@ Source: pkg/scheduler/schedule_one.go (findNodesThatFitPod, numFeasibleNodesToFi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -66,19 +65,21 @@ class Filters:
 
     def failure(self, node: NodeInfo) -> Failure | None:
         """The first filter that refuses the node, or None; rivals with a nomination for the node count as being there."""
-        rivals = [
-            other
-            for other in self.cache.nominated.get(node.facts.name if node.facts else "", {}).values()
-            if other.uid != self.pod.uid and other.priority >= self.pod.priority and other.uid not in node.pods
-        ]
-        if rivals:
-            failure = self._failure_beside(node, rivals)
+        if self.cache.nominated:
+            failure = self._failure_beside_rivals(node)
             if failure is not None:
                 return failure
         return self._failure(node)
 
-    def _failure_beside(self, node: NodeInfo, rivals: Iterable[PodInfo]) -> Failure | None:
+    def _failure_beside_rivals(self, node: NodeInfo) -> Failure | None:
         assert node.facts is not None
+        rivals = [
+            other
+            for other in self.cache.nominated.get(node.facts.name, {}).values()
+            if other.uid != self.pod.uid and other.priority >= self.pod.priority and other.uid not in node.pods
+        ]
+        if not rivals:
+            return None
         filters, crowded = self.copy(), node.copy()
         for rival in rivals:
             crowded.add(rival)

@@ -6,7 +6,7 @@ callback, so that the cache itself is the snapshot.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, zip_longest
 
 from labs.controlplane.scheduler.nodeinfo import NodeFacts, NodeInfo
@@ -32,6 +32,7 @@ class Cache:
         self._order: list[NodeInfo] | None = None
         self._image_nodes: dict[str, int] = {}
         self._soft_tainted = 0
+        self._label_values: dict[str, dict[str, str]] = {}
 
     @property
     def order(self) -> list[NodeInfo]:
@@ -61,6 +62,8 @@ class Cache:
         old = info.facts
         self._count_facts(old, facts)
         info.set_facts(facts)
+        if old is None or old.labels != facts.labels:
+            self._label_values.clear()
         if old is None or old.zone != facts.zone:
             self._leave_zone(old)
             self._zones.setdefault(facts.zone, {})[facts.name] = None
@@ -76,6 +79,7 @@ class Cache:
         self._count_facts(old, None)
         self._leave_zone(old)
         self._order = None
+        self._label_values.clear()
         info.set_facts(None)
         if not info.pods:
             del self.nodes[name]
@@ -139,6 +143,25 @@ class Cache:
     def group(self, matchers: tuple[PodMatcher, ...], *, counts_terminating: bool) -> PodGroup:
         """The pods on nodes that all ``matchers`` choose, counted by node."""
         return self._groups.group(matchers, counts_terminating, self._pods.values())
+
+    def values_of(self, key: str) -> Mapping[str, str]:
+        """The value of a node label by node, in search order; nodes without it are left out."""
+        values = self._label_values.get(key)
+        if values is None:
+            nodes = (info.facts for info in self.order)
+            values = {node.name: node.labels[key] for node in nodes if node is not None and key in node.labels}
+            self._label_values[key] = values
+        return values
+
+    def by_value(self, key: str, by_node: Mapping[str, int]) -> dict[str, int]:
+        """Numbers by node as sums by the value of a node label; nodes without the label are left out."""
+        values = self.values_of(key)
+        sums: dict[str, int] = {}
+        for name, amount in by_node.items():
+            value = values.get(name)
+            if value is not None:
+                sums[value] = sums.get(value, 0) + amount
+        return sums
 
     def forget_groups(self) -> None:
         """Count the groups anew when they are next asked for: labels of namespaces have changed."""

@@ -55,9 +55,7 @@ class SeriesRecorder:
         if series.count == 2:
             self._write(series)
 
-    def _create(
-        self, obj: Object, type: str, reason: str, action: str, note: str, related: Object | None
-    ) -> str:
+    def _create(self, obj: Object, type: str, reason: str, action: str, note: str, related: Object | None) -> str:
         regarding = reference_to(obj)
         now_ns = self._client.now_ns
         # The version tells two events of one moment apart, which upstream's clock does.

@@ -1,6 +1,7 @@
 """Filters that look at one node alone: taints, names, affinity, ports, resources.
 
-Source: pkg/scheduler/framework/plugins/{nodeunschedulable,nodename,tainttoleration,nodeaffinity,nodeports,noderesources}.
+Source: nodeunschedulable, nodename, tainttoleration, nodeaffinity, nodeports and noderesources of
+pkg/scheduler/framework/plugins.
 """
 
 from __future__ import annotations
@@ -31,7 +32,13 @@ def fits(pod: Object, node: Object, pods_on_node: tuple[Object, ...] = ()) -> tu
 
 
 def node_failure(pod: PodInfo, node: NodeInfo) -> Failure | None:
-    """The first of these filters that refuses the node, or None."""
+    """The first of these filters that refuses the node, or None. Answers are remembered on the node."""
+    if pod.shape not in node.failures:
+        node.failures[pod.shape] = _node_failure(pod, node)
+    return node.failures[pod.shape]
+
+
+def _node_failure(pod: PodInfo, node: NodeInfo) -> Failure | None:
     known = node.placement_failures
     signature = pod.placement.signature
     if signature not in known:
@@ -82,15 +89,6 @@ def resource_failure(pod: PodInfo, node: NodeInfo) -> Failure | None:
     """NodeResourcesFit: every resource that is short; not resolvable where the empty node would be too small."""
     assert node.facts is not None
     allocatable = node.facts.allocatable
-    if (
-        len(node.pods) < allocatable.get("pods", 0)
-        and node.cpu_millicores + pod.cpu_millicores <= allocatable.get("cpu", 0)
-        and node.memory_bytes + pod.memory_bytes <= allocatable.get("memory", 0)
-        and len(pod.requests) <= 2
-        and pod.cpu_millicores
-        and pod.memory_bytes
-    ):
-        return None  # the common case, without looking at names
     reasons = []
     is_resolvable = True
     if len(node.pods) + 1 > allocatable.get("pods", 0):

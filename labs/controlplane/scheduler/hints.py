@@ -86,8 +86,10 @@ def _pod_may_help(plugin: str, pod: PodInfo, change: PodChange, namespace_labels
     if plugin == "NodeResourcesFit":
         return old is not None and (new is None or _shrank(old, new))
     if plugin == "NodePorts":
-        return old is not None and new is None and any(
-            conflicts(wanted, freed) for wanted in pod.host_ports for freed in old.host_ports
+        return (
+            old is not None
+            and new is None
+            and any(conflicts(wanted, freed) for wanted in pod.host_ports for freed in old.host_ports)
         )
     seen = [item for item in (old, new) if item is not None]
     if plugin == "PodTopologySpread":

@@ -46,16 +46,25 @@ def parse_node(node: Object) -> NodeFacts:
         bool(spec.get("unschedulable")),
         amounts(status.get("allocatable")),
         zone_key(node),
-        {name: image.get("sizeBytes") or 0 for image in status.get("images") or () for name in image.get("names") or ()},
+        {
+            name: image.get("sizeBytes") or 0
+            for image in status.get("images") or ()
+            for name in image.get("names") or ()
+        },
     )
 
 
 class NodeInfo:
-    """One node: ``facts`` is None while pods are bound to a node whose object is not known (yet, or any more)."""
+    """One node: ``facts`` is None while pods are bound to a node whose object is not known (yet, or any more).
+
+    ``placement_failures`` (by signature), ``failures`` and ``resource_scores`` (by shape of the pod) are answers that
+    hold until the node or the pods on it change.
+    """
 
     __slots__ = (
         "cpu_millicores",
         "facts",
+        "failures",
         "memory_bytes",
         "others",
         "placement_failures",
@@ -75,14 +84,15 @@ class NodeInfo:
         self.others: Amounts = {}
         self.ports: dict[tuple[str, str, int], int] = {}
         self.placement_failures: dict[str, Failure | None] = {}
-        self.resource_scores: dict[tuple[int, int, int, int], int] = {}
+        self.failures: dict[str, Failure | None] = {}
+        self.resource_scores: dict[str, int] = {}
         self.facts = facts
 
     def set_facts(self, facts: NodeFacts | None) -> None:
         """Take a new state of the node object; answers that depended on the old one are forgotten."""
         self.facts = facts
         self.placement_failures = {}
-        self.resource_scores = {}
+        self._forget()
 
     def add(self, pod: PodInfo) -> None:
         """Count a pod in."""
@@ -106,6 +116,10 @@ class NodeInfo:
             self.ports[port] = self.ports.get(port, 0) + sign
             if not self.ports[port]:
                 del self.ports[port]
+        self._forget()
+
+    def _forget(self) -> None:
+        self.failures = {}
         self.resource_scores = {}
 
     def copy(self) -> NodeInfo:

@@ -12,24 +12,33 @@ from labs.controlplane.scheduler.failure import EXISTING_ANTI_AFFINITY, POD_AFFI
 from labs.controlplane.scheduler.nodeinfo import NodeFacts, NodeInfo
 from labs.controlplane.scheduler.podinfo import PodInfo, Term
 
-Pairs = dict[tuple[str, str], int]
-"""A number for each pair of topology key and value."""
+Pairs = dict[str, dict[str, int]]
+"""A number for each topology key and value; keys without values and zeros are not kept."""
 
 
-def _add(pairs: Pairs, key: str, node: NodeFacts | None, amount: int) -> None:
-    value = node.labels.get(key) if node is not None else None
-    if value is None:
-        return
-    total = pairs.get((key, value), 0) + amount
+def _add(pairs: Pairs, key: str, value: str, amount: int) -> None:
+    values = pairs.setdefault(key, {})
+    total = values.get(value, 0) + amount
     if total:
-        pairs[key, value] = total
-    else:
-        pairs.pop((key, value), None)
+        values[value] = total
+        return
+    values.pop(value, None)
+    if not values:
+        del pairs[key]
+
+
+def _add_at(pairs: Pairs, key: str, node: NodeFacts, amount: int) -> None:
+    if key in node.labels:
+        _add(pairs, key, node.labels[key], amount)
 
 
 def _add_nodes(pairs: Pairs, key: str, by_node: Mapping[str, int], cache: Cache, factor: int = 1) -> None:
-    for name, amount in by_node.items():
-        _add(pairs, key, cache.facts_of(name), factor * amount)
+    for value, amount in cache.by_value(key, by_node).items():
+        _add(pairs, key, value, factor * amount)
+
+
+def _copied(pairs: Pairs) -> Pairs:
+    return {key: dict(values) for key, values in pairs.items()}
 
 
 class PodAffinityFilter:
@@ -69,21 +78,17 @@ class PodAffinityFilter:
         """Why the pod may not go to the node, or None."""
         if self._pod.affinity.required and not self._is_affinity_met(node):
             return POD_AFFINITY
-        if self._anti and self._is_near(self._anti, self._pod.affinity.required_anti, node):
+        if any(node.labels.get(key) in values for key, values in self._anti.items()):
             return POD_ANTI_AFFINITY
-        labels = node.labels
-        if any(labels.get(key) == value for key, value in self._existing_anti):
+        if any(node.labels.get(key) in values for key, values in self._existing_anti.items()):
             return EXISTING_ANTI_AFFINITY
         return None
-
-    def _is_near(self, pairs: Pairs, terms: tuple[Term, ...], node: NodeFacts) -> bool:
-        return any((term.topology_key, node.labels.get(term.topology_key, "")) in pairs for term in terms)
 
     def _is_affinity_met(self, node: NodeFacts) -> bool:
         required = self._pod.affinity.required
         if any(term.topology_key not in node.labels for term in required):
             return False
-        if all((term.topology_key, node.labels[term.topology_key]) in self._affinity for term in required):
+        if all(node.labels[term.topology_key] in self._affinity.get(term.topology_key, ()) for term in required):
             return True
         # The first pod of a group that wants to be near itself.
         return not self._affinity and self._selects_all(required, self._pod)
@@ -93,7 +98,7 @@ class PodAffinityFilter:
 
     def copy(self) -> PodAffinityFilter:
         """A copy to try changes on."""
-        pairs = (dict(self._affinity), dict(self._anti), dict(self._existing_anti))
+        pairs = (_copied(self._affinity), _copied(self._anti), _copied(self._existing_anti))
         return PodAffinityFilter(self._pod, self._cache, *pairs)
 
     def count(self, other: PodInfo, node: NodeFacts, amount: int) -> None:
@@ -101,14 +106,14 @@ class PodAffinityFilter:
         labels_of = self._cache.namespace_labels
         for term in other.affinity.required_anti:
             if term.matcher.selects(self._pod, labels_of):
-                _add(self._existing_anti, term.topology_key, node, amount)
+                _add_at(self._existing_anti, term.topology_key, node, amount)
         required = self._pod.affinity.required
         if required and self._selects_all(required, other):
             for term in required:
-                _add(self._affinity, term.topology_key, node, amount)
+                _add_at(self._affinity, term.topology_key, node, amount)
         for term in self._pod.affinity.required_anti:
             if term.matcher.selects(other, labels_of):
-                _add(self._anti, term.topology_key, node, amount)
+                _add_at(self._anti, term.topology_key, node, amount)
 
 
 def pod_affinity_scores(pod: PodInfo, cache: Cache, nodes: Sequence[NodeInfo]) -> list[int] | None:
@@ -123,7 +128,7 @@ def pod_affinity_scores(pod: PodInfo, cache: Cache, nodes: Sequence[NodeInfo]) -
     if not pairs:
         return None
     sums = [
-        sum(pairs.get(label, 0) for label in node.labels.items())
+        sum(values.get(node.labels[key], 0) for key, values in pairs.items() if key in node.labels)
         for node in (info.facts for info in nodes)
         if node is not None
     ]

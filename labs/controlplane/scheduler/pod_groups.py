@@ -48,9 +48,7 @@ class PodGroups:
         self._by_label: dict[tuple[str, str], list[PodGroup]] = {}
         self._without_label: list[PodGroup] = []
 
-    def group(
-        self, matchers: tuple[PodMatcher, ...], counts_terminating: bool, pods: Iterable[PodInfo]
-    ) -> PodGroup:
+    def group(self, matchers: tuple[PodMatcher, ...], counts_terminating: bool, pods: Iterable[PodInfo]) -> PodGroup:
         """The group of the matchers; ``pods`` (all that are on nodes) is read when it is asked for the first time."""
         key = (matchers, counts_terminating)
         group = self._groups.get(key)

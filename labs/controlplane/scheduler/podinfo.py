@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -35,7 +35,7 @@ class Placement:
     signature: str
     node_name: str = ""
     tolerations: tuple[Mapping[str, Any], ...] = ()
-    affinity: NodeAffinity = NodeAffinity()
+    affinity: NodeAffinity = field(default_factory=NodeAffinity)
     preferred: tuple[PreferredTerm, ...] = ()
     images: tuple[str, ...] = ()
 
@@ -95,7 +95,10 @@ class SpreadConstraint:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PodInfo:
-    """``requests`` is without ``pods``; ``node`` is where the pod is bound or assumed to be, else empty."""
+    """``requests`` is without ``pods``; ``node`` is where the pod is bound or assumed to be, else empty.
+
+    Pods of one ``shape`` get the same answer from every rule that looks at a single node.
+    """
 
     obj: Object
     uid: str
@@ -111,6 +114,7 @@ class PodInfo:
     scored_memory_bytes: int
     host_ports: tuple[tuple[str, str, int], ...]
     placement: Placement
+    shape: str
     affinity: PodAffinity
     spread: tuple[SpreadConstraint, ...]
     is_terminating: bool
@@ -134,6 +138,8 @@ def parse_pod(pod: Object) -> PodInfo:
     requests = pod_requests(pod)
     scored = pod_requests(pod, DEFAULT_SCORED_REQUEST)
     del requests["pods"]
+    host_ports = tuple(_host_ports(spec))
+    placement = _placement(spec)
     return PodInfo(
         obj=pod,
         uid=metadata["uid"],
@@ -147,8 +153,9 @@ def parse_pod(pod: Object) -> PodInfo:
         memory_bytes=requests.get("memory", 0),
         scored_cpu_millicores=scored.get("cpu", 0),
         scored_memory_bytes=scored.get("memory", 0),
-        host_ports=tuple(_host_ports(spec)),
-        placement=_placement(spec),
+        host_ports=host_ports,
+        placement=placement,
+        shape=f"{placement.signature} {requests} {scored} {host_ports}",
         affinity=_pod_affinity(spec.get("affinity") or {}, namespace),
         spread=tuple(_spread_constraints(spec, namespace, labels)),
         is_terminating="deletionTimestamp" in metadata,

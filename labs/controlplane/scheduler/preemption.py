@@ -78,7 +78,8 @@ def importance(pod: PodInfo) -> tuple[int, int]:
 def split_by_budgets(pods: Sequence[PodInfo], budgets: Sequence[Budget]) -> tuple[list[PodInfo], list[PodInfo]]:
     """The pods whose removal would break a budget, and the others; order is kept."""
     allowed = [budget.disruptions_allowed for budget in budgets]
-    breaking, harmless = [], []
+    breaking: list[PodInfo] = []
+    harmless: list[PodInfo] = []
     for pod in pods:
         is_breaking = False
         for index, budget in enumerate(budgets):
@@ -162,7 +163,8 @@ def find_candidates(
         return [], {}
     wanted = candidate_count(len(potential))
     offset = offsets.randrange(len(potential))
-    harmless, breaking = [], []
+    harmless: list[Candidate] = []
+    breaking: list[Candidate] = []
     refused: dict[str, Failure] = {}
     for index in range(len(potential)):
         name = potential[(offset + index) % len(potential)]

@@ -45,24 +45,27 @@ def total_scores(
 
 def resource_score(pod: PodInfo, node: NodeInfo) -> int:
     """LeastAllocated plus BalancedAllocation; remembered until the node or the pods on it change."""
-    asked = (pod.scored_cpu_millicores, pod.scored_memory_bytes, pod.cpu_millicores, pod.memory_bytes)
-    score = node.resource_scores.get(asked)
+    score = node.resource_scores.get(pod.shape)
     if score is None:
-        assert node.facts is not None
-        cpu, memory = node.facts.allocatable.get("cpu", 0), node.facts.allocatable.get("memory", 0)
-        score = least_allocated(
-            ((node.scored_cpu_millicores + asked[0], cpu), (node.scored_memory_bytes + asked[1], memory))
+        score = node.resource_scores[pod.shape] = _resource_score(pod, node)
+    return score
+
+
+def _resource_score(pod: PodInfo, node: NodeInfo) -> int:
+    assert node.facts is not None
+    cpu, memory = node.facts.allocatable.get("cpu", 0), node.facts.allocatable.get("memory", 0)
+    scored_cpu = node.scored_cpu_millicores + pod.scored_cpu_millicores
+    scored_memory = node.scored_memory_bytes + pod.scored_memory_bytes
+    score = least_allocated(((scored_cpu, cpu), (scored_memory, memory)))
+    if pod.cpu_millicores or pod.memory_bytes:
+        score += balanced_allocation(
+            ((node.cpu_millicores, pod.cpu_millicores, cpu), (node.memory_bytes, pod.memory_bytes, memory))
         )
-        if asked[2] or asked[3]:
-            score += balanced_allocation(
-                ((node.cpu_millicores, asked[2], cpu), (node.memory_bytes, asked[3], memory))
-            )
-        node.resource_scores[asked] = score
     return score
 
 
 def least_allocated(resources: Sequence[tuple[int, int]]) -> int:
-    """Mean share that stays free, of (requested with the pod, allocatable); resources that a node lacks are left out."""
+    """Mean share that stays free, of (requested with the pod, allocatable); what a node lacks is left out."""
     shares = [
         0 if requested > allocatable else (allocatable - requested) * MAX_SCORE // allocatable
         for requested, allocatable in resources
@@ -99,9 +102,7 @@ def _soft_taints(node: NodeFacts, tolerations: list[Toleration]) -> int:
 def node_affinity_scores(pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[int]:
     """Share of the best sum of matching preferred terms."""
     preferred = pod.placement.preferred
-    sums = [
-        preference_score(preferred, node.facts.name, node.facts.labels) for node in nodes if node.facts is not None
-    ]
+    sums = [preference_score(preferred, node.facts.name, node.facts.labels) for node in nodes if node.facts is not None]
     best = max(sums)
     return [MAX_SCORE * total // best if best else 0 for total in sums]
 

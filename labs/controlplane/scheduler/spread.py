@@ -6,7 +6,7 @@ Source: pkg/scheduler/framework/plugins/podtopologyspread/{filtering,scoring,com
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from labs.api.scheduling import untolerated_taint
@@ -28,16 +28,43 @@ def default_constraints(namespace: str, selector: LabelSelector) -> tuple[Spread
     return tuple(SpreadConstraint(key, max_skew, False, matcher) for key, max_skew in DEFAULT_SPREAD)
 
 
-def _counts(pod: PodInfo, node: NodeFacts, constraint: SpreadConstraint) -> bool:
-    """Whether the node takes part, by the constraint's node inclusion policies."""
+def _takes_part(
+    pod: PodInfo, node: NodeFacts, constraint: SpreadConstraint, needed: Iterable[SpreadConstraint]
+) -> bool:
+    """Whether the pods on a node count: it has all needed keys, and the node inclusion policies admit it."""
     placement = pod.placement
+    if any(other.topology_key not in node.labels for other in needed):
+        return False
     if constraint.honors_affinity and not placement.affinity.matches(node.name, node.labels):
         return False
     return not constraint.honors_taints or untolerated_taint(node.taints, placement.tolerations) is None
 
 
-def _has_keys(node: NodeFacts, constraints: Iterable[SpreadConstraint]) -> bool:
-    return all(constraint.topology_key in node.labels for constraint in constraints)
+def _values(
+    pod: PodInfo, constraint: SpreadConstraint, needed: Sequence[SpreadConstraint], cache: Cache
+) -> Mapping[str, str]:
+    """The value of the constraint's key for each node whose pods count."""
+    values = cache.values_of(constraint.topology_key)
+    is_open = not constraint.honors_taints and (pod.placement.affinity.is_empty or not constraint.honors_affinity)
+    if is_open and all(len(cache.values_of(other.topology_key)) == len(cache.order) for other in needed):
+        return values
+    facts = ((name, value, cache.facts_of(name)) for name, value in values.items())
+    return {
+        name: value for name, value, node in facts if node is not None and _takes_part(pod, node, constraint, needed)
+    }
+
+
+def _matching_pods(
+    pod: PodInfo, constraint: SpreadConstraint, needed: Sequence[SpreadConstraint], cache: Cache
+) -> dict[str, int]:
+    """Matching pods by value of the constraint's key, 0 where there are none."""
+    values = _values(pod, constraint, needed, cache)
+    matches = dict.fromkeys(values.values(), 0)
+    for name, count in cache.group((constraint.matcher,), counts_terminating=False).by_node.items():
+        value = values.get(name)
+        if value is not None:
+            matches[value] += count
+    return matches
 
 
 @dataclass(slots=True)
@@ -76,17 +103,11 @@ class SpreadFilter:
         if not constraints:
             return None
         domains = [
-            _Domains(item, int(item.matcher.selector.matches(pod.labels)), {}) for item in constraints
+            _Domains(
+                item, int(item.matcher.selector.matches(pod.labels)), _matching_pods(pod, item, constraints, cache)
+            )
+            for item in constraints
         ]
-        by_node = [cache.group((item.matcher,), counts_terminating=False).by_node for item in constraints]
-        for info in cache.order:
-            facts = info.facts
-            if facts is None or not _has_keys(facts, constraints):
-                continue
-            for item, counts in zip(domains, by_node, strict=True):
-                if _counts(pod, facts, item.constraint):
-                    value = facts.labels[item.constraint.topology_key]
-                    item.matches[value] = item.matches.get(value, 0) + counts.get(facts.name, 0)
         return cls(pod, cache, domains)
 
     def failure(self, node: NodeFacts) -> Failure | None:
@@ -106,12 +127,13 @@ class SpreadFilter:
 
     def count(self, other: PodInfo, node: NodeFacts, amount: int) -> None:
         """Count another pod in (1) or out (-1) of a node."""
-        if other.is_terminating or not _has_keys(node, [item.constraint for item in self._domains]):
+        if other.is_terminating:
             return
+        needed = [item.constraint for item in self._domains]
         for item in self._domains:
-            constraint = item.constraint
-            if constraint.matcher.selects(other, self._cache.namespace_labels) and _counts(self._pod, node, constraint):
-                value = node.labels[constraint.topology_key]
+            is_match = item.constraint.matcher.selects(other, self._cache.namespace_labels)
+            if is_match and _takes_part(self._pod, node, item.constraint, needed):
+                value = node.labels[item.constraint.topology_key]
                 item.matches[value] = item.matches.get(value, 0) + amount
         self._minima = [item.minimum() for item in self._domains]
 
@@ -124,11 +146,11 @@ def spread_scores(
     if not constraints:
         return None
     facts = [info.facts for info in nodes if info.facts is not None]
-    needs_keys = bool(pod.spread)
-    is_scored = [not needs_keys or _has_keys(node, constraints) for node in facts]
+    needed = constraints if pod.spread else ()
+    is_scored = [all(item.topology_key in node.labels for item in needed) for node in facts]
     totals = [0.0] * len(facts)
     for constraint in constraints:
-        _add_constraint(totals, pod, constraint, cache, facts, is_scored, constraints if needs_keys else ())
+        _add_constraint(totals, pod, constraint, needed, cache, facts, is_scored)
     return normalised_spread([math.floor(total + 0.5) for total in totals], is_scored)
 
 
@@ -136,34 +158,27 @@ def _add_constraint(
     totals: list[float],
     pod: PodInfo,
     constraint: SpreadConstraint,
+    needed: Sequence[SpreadConstraint],
     cache: Cache,
     nodes: list[NodeFacts],
     is_scored: list[bool],
-    needed: tuple[SpreadConstraint, ...],
 ) -> None:
+    """Add ``count x ln(domains + 2) + maxSkew - 1`` of one constraint to the node's total, where it has the key."""
     key = constraint.topology_key
-    counts = cache.group((constraint.matcher,), counts_terminating=False).by_node
-    more = constraint.max_skew - 1
     if key == HOSTNAME_LABEL:
-        weight = math.log(sum(is_scored) + 2)
-        for index, node in enumerate(nodes):
-            if is_scored[index] and key in node.labels:
-                totals[index] += counts.get(node.name, 0) * weight + more
-        return
-    # A value that is missing counts as the value "" here, as upstream's map lookup does.
-    domains = {node.labels.get(key, ""): 0 for node, scored in zip(nodes, is_scored, strict=True) if scored}
-    for name, count in counts.items():
-        facts = cache.facts_of(name)
-        if facts is None or not _has_keys(facts, needed) or not _counts(pod, facts, constraint):
-            continue
-        value = facts.labels.get(key, "")
-        if value in domains:
-            domains[value] += count
-    weight = math.log(len(domains) + 2)
-    points = {value: count * weight + more for value, count in domains.items()}
+        counts = cache.group((constraint.matcher,), counts_terminating=False).by_node
+        found = [counts.get(node.name, 0) for node in nodes]
+        domain_count = sum(is_scored)
+    else:
+        matches = _matching_pods(pod, constraint, needed, cache)
+        found = [matches.get(node.labels.get(key, ""), 0) for node in nodes]
+        # A node without the key makes a domain of its own here, as upstream's map lookup does.
+        pairs = zip(nodes, is_scored, strict=True)
+        domain_count = len({node.labels.get(key, ""): None for node, scored in pairs if scored})
+    weight, more = math.log(domain_count + 2), constraint.max_skew - 1
     for index, node in enumerate(nodes):
         if is_scored[index] and key in node.labels:
-            totals[index] += points[node.labels[key]]
+            totals[index] += found[index] * weight + more
 
 
 def normalised_spread(scores: list[int], is_scored: list[bool]) -> list[int]:

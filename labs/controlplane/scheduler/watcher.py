@@ -21,9 +21,9 @@ from labs.controlplane.scheduler.queue import QueuedPod, SchedulingQueue
 class Watcher:
     """``wake`` is called after each change that may have put a pod into the queue."""
 
-    def __init__(self, client: Client, scheduler_name: str, wake: Callable[[], None]) -> None:
+    def __init__(self, client: Client, name: str, wake: Callable[[], None]) -> None:
         self._client = client
-        self._scheduler_name = scheduler_name
+        self._name = name
         self._wake = wake
         self.cache = Cache(self._namespace_labels)
         self.queue = SchedulingQueue()
@@ -75,7 +75,7 @@ class Watcher:
             self._on_pod_gone(uid)
         elif pod["spec"].get("nodeName"):
             self._on_bound_pod(uid, pod)
-        elif uid not in self._assumed and pod["spec"].get("schedulerName", self._scheduler_name) == self._scheduler_name:
+        elif uid not in self._assumed and pod["spec"].get("schedulerName", self._name) == self._name:
             self._on_waiting_pod(uid, pod)
 
     def _on_pod_gone(self, uid: str) -> None:

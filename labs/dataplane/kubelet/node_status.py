@@ -146,9 +146,7 @@ def lease_object(node: Object, now_ns: int) -> Object:
         "metadata": {
             "name": metadata["name"],
             "namespace": LEASE_NAMESPACE,
-            "ownerReferences": [
-                {"apiVersion": "v1", "kind": "Node", "name": metadata["name"], "uid": metadata["uid"]}
-            ],
+            "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": metadata["name"], "uid": metadata["uid"]}],
         },
         "spec": {
             "holderIdentity": metadata["name"],

@@ -113,9 +113,9 @@ class PodWorker:
             self.stop_probes(container)
             _cancel_timers(container)
             if container.process is not None:
-                container.process.kill()
+                container.process.vanish()
                 container.process = None
-        self._give_back_address()
+        self._leave_sandbox()
 
     def reconnect(self) -> None:
         """The API server can be reached again: tell it what happened meanwhile."""
@@ -325,7 +325,7 @@ class PodWorker:
             if container.process is not None:
                 stopper.stop(self, container, DEFAULT_GRACE_S * SECOND_NS, f"Stopping container {container.name}")
         self.is_over = True
-        self._give_back_address()
+        self._leave_sandbox()
 
     def remove_object(self) -> None:
         """The last step of a graceful deletion."""
@@ -344,7 +344,7 @@ class PodWorker:
     def finish_leaving(self) -> None:
         """Everything has stopped after a deletion: last status, then the end of the object."""
         self.is_over = True
-        self._give_back_address()
+        self._leave_sandbox()
         if self.is_gone:
             self._forget()
             return
@@ -356,7 +356,8 @@ class PodWorker:
         self.host.logs.forget(self.uid, [container.name for container in self.containers])
         self.host.forget(self.uid)
 
-    def _give_back_address(self) -> None:
+    def _leave_sandbox(self) -> None:
+        self.host.programs.forget(self.uid, [container.name for container in self.containers])
         if self.pod_ip and self.pod_ip != self.host.ip:
             self.host.addresses.give_back(self.pod_ip)
 

@@ -114,6 +114,8 @@ class IdleProcess:
         if self._timer is not None:
             self._timer.cancel()
 
+    vanish = kill
+
     def check(self, check: Check, answer: Callable[[Answer], None]) -> None:
         """Healthy, as far as anybody can tell."""
         answer(Answer())

@@ -95,8 +95,6 @@ class LeastOutstanding:
         if not paths:
             return None
         start = self._next % len(paths)
-        index = min(
-            range(start, start + len(paths)), key=lambda place: paths[place % len(paths)].outstanding
-        )
+        index = min(range(start, start + len(paths)), key=lambda place: paths[place % len(paths)].outstanding)
         self._next = index + 1
         return paths[index % len(paths)]

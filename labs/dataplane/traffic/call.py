@@ -24,9 +24,7 @@ class Span:
         "trace",
     )
 
-    def __init__(
-        self, trace: list[Span], parent: Span | None, sent_ns: int, attempt: int = 1
-    ) -> None:
+    def __init__(self, trace: list[Span], parent: Span | None, sent_ns: int, attempt: int = 1) -> None:
         self.trace = trace
         """All spans of the request, in the order of sending."""
         self.parent = parent
@@ -60,12 +58,9 @@ class Call:
         "path",
         "sent_ns",
         "span",
-        "station_index",
         "step",
     )
 
-    path: Path
-    """The network path and, with it, the station; unset until an endpoint was picked."""
     arrived_ns: int
     outcome: int
 
@@ -77,7 +72,8 @@ class Call:
         self.sent_ns = sent_ns
         """When this attempt began, waiting for a connection included; the time-out counts from here."""
         self.attempt = 1
-        self.station_index = -1
+        self.path: Path | None = None
+        """The way to the station; None until an endpoint was picked."""
         self.is_open = True
         self.child: Call | None = None
         self.step = -1

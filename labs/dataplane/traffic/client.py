@@ -182,7 +182,6 @@ class Client:
         path = self._pick()
         assert path is not None
         call.path = path
-        call.station_index = path.station.index
         if call.span is not None:
             call.span.station = path.station.name
         call.due_ns = due_ns = call.sent_ns + path.connect_and_out_ns
@@ -213,7 +212,6 @@ class Client:
 
     def _send(self, call: Call, path: Path, is_new: bool) -> None:
         call.path = path
-        call.station_index = path.station.index
         if self._counts_outstanding:
             path.outstanding += 1
         if call.span is not None:
@@ -226,6 +224,7 @@ class Client:
         if not call.is_open:
             return
         path = call.path
+        assert path is not None
         now_ns = self._loop.now_ns
         if path.out.loss and self._uniforms.next() < path.out.loss:
             again_ns = min(2 * retransmit_ns, _RETRANSMIT_CAP_NS)
@@ -264,7 +263,7 @@ class Client:
         path = call.path
         loop = self._loop
         call.outcome = outcome
-        if not path.is_plain:
+        if path is None or not path.is_plain:
             self._transmit_back((call, _RETRANSMIT_NS))
             return
         at_ns = loop.now_ns + path.back_ns
@@ -278,6 +277,7 @@ class Client:
         if not call.is_open:
             return
         path = call.path
+        assert path is not None
         now_ns = self._loop.now_ns
         if path.back.loss and self._uniforms.next() < path.back.loss:
             again_ns = min(2 * retransmit_ns, _RETRANSMIT_CAP_NS)
@@ -355,7 +355,7 @@ class Client:
             self.begin(call)
 
     def _let_go(self, call: Call, is_reusable: bool) -> None:
-        if call.station_index < 0:
+        if call.path is None:
             return
         if self._counts_outstanding:
             call.path.outstanding -= 1

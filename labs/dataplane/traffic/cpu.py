@@ -48,11 +48,12 @@ class Cpu:
         """When ``demand_ns`` of CPU time, asked for now, will be done."""
         self._planned_ns += demand_ns
         free = self._free_ns
-        done = free[0]
-        if done < now_ns:
-            done = now_ns
-        done += int(demand_ns * self._slowness)
-        heapreplace(free, done)
+        start = free[0]
+        done = (start if start > now_ns else now_ns) + int(demand_ns * self._slowness)
+        if len(free) == 1:
+            free[0] = done
+        else:
+            heapreplace(free, done)
         return done
 
     def used_ns(self, now_ns: int) -> int:

@@ -89,13 +89,13 @@ class Ledger:
 
     def record(self, source: Source, call: Call, finished_ns: int, outcome: int) -> None:
         """A request of ``source`` ended."""
-        station = call.station_index
-        target_us = 0
-        response_bytes = 0
-        if station >= 0:
+        path = call.path
+        station, target_us, response_bytes = -1, 0, 0
+        if path is not None:
+            station = path.station.index
             target_us = (finished_ns - call.sent_ns - source.front_ns) // 1000
             if outcome <= _APP_504:
-                response_bytes = call.path.station.profile.response_bytes
+                response_bytes = path.station.profile.response_bytes
         self._recent += _pack(
             call.intended_ns,
             finished_ns,
@@ -144,11 +144,7 @@ class Ledger:
 
     def conservation(self, source: Source | None = None, service: str | None = None) -> Conservation:
         """The account of one source, of all that enter at ``service``, or of all."""
-        chosen = [
-            each
-            for each in self.sources
-            if source in (None, each) and service in (None, each.service)
-        ]
+        chosen = [each for each in self.sources if source in (None, each) and service in (None, each.service)]
         rows = self.rows()
         if source is not None or service is not None:
             rows = rows[np.isin(rows["source"], [each.index for each in chosen])]

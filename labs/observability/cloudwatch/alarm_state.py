@@ -58,6 +58,5 @@ def is_breaching(value: float, operator: str, threshold: float) -> bool:
 
 def needed_samples(percent: float) -> float:
     """Samples below which a percentile says little: 10/(1-p) for p >= 0.5, else 10/p (API reference)."""
-    share = percent / 100
-    rarer = 1 - share if share >= 0.5 else share
-    return 10 / rarer if rarer > 0 else float("inf")
+    rarer_percent = min(percent, 100 - percent)
+    return 1000 / rarer_percent if rarer_percent > 0 else float("inf")

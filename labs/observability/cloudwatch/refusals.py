@@ -59,9 +59,9 @@ def limit_exceeded(message: str) -> AwsError:
 
 
 def require(params: Mapping[str, Any], *names: str, prefix: str = "") -> None:
-    """Raises MissingParameter for the first of ``names`` that is absent, None or an empty text."""
+    """Raises MissingParameter for the first of ``names`` that is absent, None or empty."""
     for name in names:
-        if params.get(name) in (None, ""):
+        if params.get(name) in (None, "", []):
             raise missing(prefix + name)
 
 

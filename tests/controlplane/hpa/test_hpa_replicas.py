@@ -29,6 +29,10 @@ def test_replicas_follow_use_over_target(
     assert desired_replicas(current, usage, request_millicores, target) == wanted
 
 
+def test_one_number_stands_for_every_pod() -> None:
+    assert desired_replicas(5, 160, 100, 80) == desired_replicas(5, [159.5] * 5, 100, 80) == 10
+
+
 def test_replicas_hold_within_tolerance() -> None:
     assert desired_replicas(10, [88] * 10, 100, 80) == 10
     assert desired_replicas(10, [89] * 10, 100, 80) == 12

@@ -1,0 +1,66 @@
+"""A whole API server, and the objects that the server makes by itself.
+
+Source: kubernetes/kubernetes pkg/controlplane (system namespaces, kubernetes service),
+pkg/registry/scheduling/rest (system priority classes).
+"""
+
+from __future__ import annotations
+
+from labs.api.admission.plugins import default_admission
+from labs.api.apiserver import ApiServer
+from labs.api.event_expiry import EventExpiry
+from labs.api.fieldsets.manager import FieldManager
+from labs.api.store import Object, Store
+from labs.api.strategies.registry import all_strategies
+from labs.api.strategies.services import SERVICE_RANGE
+from labs.sim.loop import Loop
+from labs.sim.streams import Streams
+
+MANAGER = "kube-apiserver"
+SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+PRIORITY_CLASSES = (
+    (
+        "system-node-critical",
+        2_000_001_000,
+        "Used for system critical pods that must not be moved from their current node.",
+    ),
+    (
+        "system-cluster-critical",
+        2_000_000_000,
+        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+    ),
+)
+
+
+def new_api_server(loop: Loop, streams: Streams, store: Store) -> ApiServer:
+    """An API server with the rules of every kind, admission, field management and event expiry; no objects yet."""
+    api = ApiServer(
+        loop,
+        streams,
+        store,
+        strategies=all_strategies(store, streams),
+        admission=default_admission(store, streams),
+        fields=FieldManager(loop),
+    )
+    EventExpiry(loop, store)
+    return api
+
+
+def bootstrap(api: ApiServer) -> None:
+    """Make the objects that a new server makes: system namespaces, priority classes, the service ``kubernetes``."""
+    for name in SYSTEM_NAMESPACES:
+        _create(api, "namespaces", {"metadata": {"name": name}})
+    for name, value, description in PRIORITY_CLASSES:
+        body = {"metadata": {"name": name}, "value": value, "description": description}
+        _create(api, "priorityclasses.scheduling.k8s.io", body)
+    labels = {"component": "apiserver", "provider": "kubernetes"}
+    port = {"name": "https", "port": 443, "protocol": "TCP", "targetPort": 443}
+    spec = {"clusterIP": str(SERVICE_RANGE[1]), "ports": [port], "type": "ClusterIP"}
+    metadata = {"name": "kubernetes", "namespace": "default", "labels": labels}
+    _create(api, "services", {"metadata": metadata, "spec": spec})
+
+
+def _create(api: ApiServer, resource: str, obj: Object) -> None:
+    metadata = obj["metadata"]
+    if api.store.get(resource, metadata.get("namespace", ""), metadata["name"]) is None:
+        api.create(resource, obj, user="system:apiserver", manager=MANAGER)

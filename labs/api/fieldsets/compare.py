@@ -1,0 +1,193 @@
+"""What a write added, changed and removed, as sets of field paths.
+
+Source: sigs.k8s.io/structured-merge-diff typed/{compare,tofieldset}.go. The old side of a create is the Go
+type's zero value: structs that are no pointers are there already and are not counted as added.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from labs.api.fieldsets.sets import MEMBER, Trie
+from labs.api.schemas import Definition, Field
+
+ZERO_STRUCTS = {
+    "": ("metadata", "spec", "status"),
+    "PodTemplateSpec": ("metadata", "spec"),
+    "JobTemplateSpec": ("metadata", "spec"),
+    "DeploymentSpec": ("template", "strategy"),
+    "ReplicaSetSpec": ("template",),
+    "DaemonSetSpec": ("template", "updateStrategy"),
+    "StatefulSetSpec": ("template", "updateStrategy"),
+    "JobSpec": ("template",),
+    "CronJobSpec": ("jobTemplate",),
+    "HorizontalPodAutoscalerSpec": ("scaleTargetRef",),
+    "ServiceStatus": ("loadBalancer",),
+    "IngressStatus": ("loadBalancer",),
+    "NodeStatus": ("daemonEndpoints", "nodeInfo"),
+    "NodeDaemonEndpoints": ("kubeletEndpoint",),
+    "Event": ("involvedObject", "source"),
+}
+"""Fields of each type that are structs by value; the empty name stands for every kind's own fields."""
+
+ZERO_NULLS = {"PodSpec": ("containers",), "HorizontalPodAutoscalerStatus": ("currentMetrics",)}
+"""Fields of each type that are null, not absent, in its zero value."""
+
+ZERO_NUMBERS = {
+    "PodDisruptionBudgetStatus": ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"),
+    "HorizontalPodAutoscalerStatus": ("desiredReplicas",),
+    "DaemonSetStatus": ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"),
+    "StatefulSetStatus": ("replicas", "availableReplicas"),
+    "ReplicaSetStatus": ("replicas",),
+}
+"""Fields of each type that are 0, not absent, in its zero value."""
+
+_ABSENT: Any = object()
+UNTYPED = Definition("", {})
+
+
+def is_atomic(field: Field | None, value_type: Definition) -> bool:
+    """Whether a map or struct is owned as one."""
+    place = field.schema if field is not None else {}
+    return "atomic" in (place.get("x-kubernetes-map-type"), value_type.schema.get("x-kubernetes-map-type"))
+
+
+def key_of(element: dict[str, Any], keys: tuple[str, ...]) -> str:
+    """The path element of a list's item."""
+    found = {key: element[key] for key in sorted(keys) if element.get(key) is not None}
+    return f"k:{json.dumps(found, separators=(',', ':'), ensure_ascii=False)}"
+
+
+def field_of(owner: Definition, key: str) -> Field | None:
+    """The field's rules; None where the type knows nothing of it."""
+    return owner.field(key) if owner.schema and owner.has_field(key) else None
+
+
+def items_by_path(items: list[Any] | None, field: Field) -> dict[str, Any]:
+    """The items of a set or a map-like list by path element."""
+    if field.list_type == "map":
+        return {key_of(item, field.list_map_keys): item for item in items or ()}
+    return {f"v:{json.dumps(item, ensure_ascii=False)}": item for item in items or ()}
+
+
+class Comparison:
+    """``added`` (with what changed) and ``removed`` of one write."""
+
+    def __init__(self, old: dict[str, Any], new: dict[str, Any], kind: Definition | None) -> None:
+        self.added: Trie = {}
+        self.removed: Trie = {}
+        root = kind or UNTYPED
+        self._struct(old, new, root, self.added, self.removed, is_root=True)
+        for trie in (self.added, self.removed):
+            _prune(trie)
+
+    def _struct(
+        self, old: Any, new: Any, owner: Definition, added: Trie, removed: Trie, *, is_root: bool = False
+    ) -> None:
+        zero = _zero_fields(owner, is_root)
+        for key in {**(old or {}), **(new or {})}:
+            before = (old or {}).get(key, _ABSENT)
+            after = (new or {}).get(key, _ABSENT)
+            if before is _ABSENT and old is not None:
+                before = zero.get(key, _ABSENT)
+            if before is after or (before is not _ABSENT and after is not _ABSENT and before == after):
+                continue
+            element = f"f:{key}"
+            self._value(before, after, field_of(owner, key), added.setdefault(element, {}), removed.setdefault(element, {}))
+
+    def _value(self, old: Any, new: Any, field: Field | None, added: Trie, removed: Trie) -> None:
+        if old is _ABSENT:
+            added[MEMBER] = {}
+        elif new is _ABSENT:
+            removed[MEMBER] = {}
+        value_type = field.value if field is not None else UNTYPED
+        shown = old if new in (_ABSENT, None) else new
+        if isinstance(shown, dict) and (old or new not in (_ABSENT, None)):
+            if is_atomic(field, value_type) or not (_map(old) or _map(new)):
+                self._leaf(old, new, added)
+            else:
+                self._struct(_side(old), _side(new), value_type, added, removed)
+        elif isinstance(shown, list) and field is not None and field.list_type != "atomic":
+            self._items(old, new, field, added, removed)
+        else:
+            self._leaf(old, new, added)
+
+    def _leaf(self, old: Any, new: Any, added: Trie) -> None:
+        if old is not _ABSENT and new is not _ABSENT and old != new:
+            added[MEMBER] = {}
+
+    def _items(self, old: Any, new: Any, field: Field, added: Trie, removed: Trie) -> None:
+        before, after = items_by_path(_list(old), field), items_by_path(_list(new), field)
+        element_type = field.element
+        for path in {**before, **after}:
+            was, now = before.get(path, _ABSENT), after.get(path, _ABSENT)
+            if was is not _ABSENT and now is not _ABSENT and was == now:
+                continue
+            above, below = added.setdefault(path, {}), removed.setdefault(path, {})
+            if was is _ABSENT:
+                above[MEMBER] = {}
+            elif now is _ABSENT:
+                below[MEMBER] = {}
+            if is_atomic(None, element_type) or not isinstance(now if now is not _ABSENT else was, dict):
+                self._leaf(was, now, above)
+            else:
+                self._struct(_side(was), _side(now), element_type, above, below)
+
+
+def _zero_fields(owner: Definition, is_root: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {key: {} for key in ZERO_STRUCTS.get(owner.name, ())}
+    if is_root:
+        found |= {key: {} for key in ZERO_STRUCTS[""]}
+    found |= {key: None for key in ZERO_NULLS.get(owner.name, ())}
+    return found | {key: 0 for key in ZERO_NUMBERS.get(owner.name, ())}
+
+
+def _map(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _side(value: Any) -> dict[str, Any] | None:
+    """A side of a comparison: None where the whole is absent, so that zero values do not apply."""
+    return None if value is _ABSENT else _map(value)
+
+
+def _prune(trie: Trie) -> None:
+    for element in list(trie):
+        if element != MEMBER:
+            _prune(trie[element])
+            if not trie[element]:
+                del trie[element]
+
+
+def field_set(value: dict[str, Any], kind: Definition | None) -> Trie:
+    """``ToFieldSet``: the paths that an applied object names."""
+    trie: Trie = {}
+    _add_struct(value, kind or UNTYPED, trie)
+    return trie
+
+
+def _add_struct(value: dict[str, Any], owner: Definition, trie: Trie) -> None:
+    for key, item in value.items():
+        below = trie.setdefault(f"f:{key}", {})
+        _add_value(item, field_of(owner, key), below)
+        if owner.is_map and owner.schema:
+            below[MEMBER] = {}
+
+
+def _add_value(value: Any, field: Field | None, trie: Trie) -> None:
+    value_type = field.value if field is not None else UNTYPED
+    if isinstance(value, dict) and value and not is_atomic(field, value_type):
+        _add_struct(value, value_type, trie)
+    elif isinstance(value, list) and field is not None and field.list_type != "atomic":
+        for path, item in items_by_path(value, field).items():
+            below = trie.setdefault(path, {})
+            below[MEMBER] = {}
+            if isinstance(item, dict) and not is_atomic(None, field.element):
+                _add_struct(item, field.element, below)
+    else:
+        trie[MEMBER] = {}

@@ -1,0 +1,153 @@
+"""``metadata.managedFields`` after each write.
+
+Source: apimachinery pkg/util/managedfields/internal/{fieldmanager,managedfieldsupdater,stripmeta,capmanagers}.go;
+sigs.k8s.io/structured-merge-diff merge/update.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from labs.api.fieldsets.compare import Comparison
+from labs.api.fieldsets.limits import MAX_UPDATE_MANAGERS
+from labs.api.fieldsets.sets import Trie, difference, from_fields, to_fields, union
+from labs.api.resources import ResourceType
+from labs.api.schemas import definition
+from labs.api.store import Object
+from labs.sim.loop import Loop
+from labs.units import rfc3339
+
+STRIPPED_METADATA = (
+    "name",
+    "namespace",
+    "creationTimestamp",
+    "selfLink",
+    "uid",
+    "clusterName",
+    "generation",
+    "managedFields",
+    "resourceVersion",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
+ANCIENT = "ancient-changes"
+RESET: dict[str, tuple[str, ...]] = {"": ("status",), "status": ("spec",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One manager's fields; ``time`` is None where the server keeps none."""
+
+    manager: str
+    operation: str
+    api_version: str
+    subresource: str
+    fields: Trie
+    time: str | None
+
+    def is_of(self, manager: str, operation: str, api_version: str, subresource: str) -> bool:
+        """Whether this is the entry of such a writer."""
+        mine = (self.manager, self.operation, self.api_version, self.subresource)
+        return mine == (manager, operation, api_version, subresource)
+
+
+def decode_entries(encoded: Iterable[dict[str, Any]]) -> list[Entry]:
+    """The entries of managedFields."""
+    return [
+        Entry(
+            item.get("manager", ""),
+            item.get("operation", "Update"),
+            item.get("apiVersion", ""),
+            item.get("subresource", ""),
+            from_fields(item.get("fieldsV1") or {}),
+            item.get("time"),
+        )
+        for item in encoded
+        if item
+    ]
+
+
+def encode_entries(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    """managedFields in the server's order: Apply before Update, then by time and name."""
+    ordered = sorted(entries, key=lambda item: (item.operation, item.time or "", item.manager, item.api_version, item.subresource))
+    encoded = []
+    for item in ordered:
+        shown: dict[str, Any] = {"manager": item.manager, "operation": item.operation, "apiVersion": item.api_version}
+        if item.time:
+            shown["time"] = item.time
+        shown |= {"fieldsType": "FieldsV1", "fieldsV1": to_fields(item.fields)}
+        if item.subresource:
+            shown["subresource"] = item.subresource
+        encoded.append(shown)
+    return encoded
+
+
+def comparable(obj: Object, subresource: str, kind: ResourceType) -> Object:
+    """The part of an object that has owners: without identity, and without what this write may not set."""
+    dropped = RESET.get(subresource, ()) if "status" in kind.subresources else ()
+    kept = {key: value for key, value in obj.items() if key not in ("kind", "apiVersion", *dropped)}
+    kept["metadata"] = {key: value for key, value in obj["metadata"].items() if key not in STRIPPED_METADATA}
+    return kept
+
+
+def set_entries(obj: Object, entries: list[Entry]) -> None:
+    """Write the entries into an object's metadata."""
+    encoded = encode_entries(entry for entry in entries if entry.fields)
+    if encoded:
+        obj["metadata"]["managedFields"] = encoded
+    else:
+        obj["metadata"].pop("managedFields", None)
+
+
+class FieldManager:
+    """Records creates and updates."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+
+    def record(self, kind: ResourceType, new: Object, old: Object | None, manager: str, subresource: str) -> None:
+        """Set ``new``'s managedFields after a create (``old`` is None) or an update by ``manager``."""
+        given = new["metadata"].get("managedFields")
+        before = list((old or {"metadata": {}})["metadata"].get("managedFields") or ())
+        entries = [] if given == [{}] else decode_entries(before)
+        live = comparable(old, subresource, kind) if old is not None else {"metadata": {}}
+        changes = Comparison(live, comparable(new, subresource, kind), definition(*kind.group_version_kind))
+        if not changes.added and not changes.removed:
+            if before and given != [{}]:
+                new["metadata"]["managedFields"] = before
+            else:
+                new["metadata"].pop("managedFields", None)
+            return
+        time = None if subresource == "scale" else rfc3339(self._loop.now_ns)
+        writer = (manager or "unknown", "Update", kind.api_version, subresource)
+        set_entries(new, capped(after_update(entries, changes.added, changes.removed, writer, time)))
+
+
+def after_update(
+    entries: list[Entry], added: Trie, removed: Trie, writer: tuple[str, str, str, str], time: str | None
+) -> list[Entry]:
+    """The entries after an update: the writer takes what it changed, everybody loses what is gone."""
+    lost = union(added, removed)
+    mine: Callable[[Entry], bool] = lambda entry: entry.is_of(*writer)
+    kept = [replace(entry, fields=difference(entry.fields, lost)) for entry in entries if not mine(entry)]
+    own = next((entry.fields for entry in entries if mine(entry)), {})
+    taken = union(difference(own, removed), added)
+    old_time = next((entry.time for entry in entries if mine(entry)), time)
+    return [*kept, Entry(*writer, taken, old_time if taken == own else time)]
+
+
+def capped(entries: list[Entry]) -> list[Entry]:
+    """At most ten Update entries: the oldest are merged into one, by version."""
+    updates = sorted((item for item in entries if item.operation == "Update" and item.fields), key=lambda item: item.time or "")
+    excess = len(updates) - MAX_UPDATE_MANAGERS
+    if excess <= 0:
+        return entries
+    merged: dict[str, Entry] = {}
+    for item in updates[: excess + 1]:
+        known = merged.get(item.api_version)
+        fields = union(known.fields, item.fields) if known else item.fields
+        merged[item.api_version] = Entry(ANCIENT, "Update", item.api_version, "", fields, item.time)
+    old = updates[: excess + 1]
+    return [item for item in entries if item not in old] + list(merged.values())

@@ -1,0 +1,33 @@
+"""The strategy of each resource."""
+
+from __future__ import annotations
+
+from labs.api.store import Store
+from labs.api.strategies import autoscaling, batch, core, karpenter, policy, pods, services, workloads
+from labs.api.strategy import Strategy
+from labs.sim.streams import Streams
+
+
+def all_strategies(store: Store, streams: Streams) -> dict[str, Strategy]:
+    """By resource; a resource without a row has no rules of its own."""
+    return {
+        "namespaces": core.NAMESPACE,
+        "nodes": core.NODE,
+        "pods": pods.POD,
+        "services": services.service_strategy(store, streams),
+        "endpoints": core.ENDPOINTS,
+        "configmaps": core.CONFIG_MAP,
+        "secrets": core.SECRET,
+        "events": core.EVENT,
+        "deployments.apps": workloads.DEPLOYMENT,
+        "replicasets.apps": workloads.REPLICA_SET,
+        "jobs.batch": batch.JOB,
+        "horizontalpodautoscalers.autoscaling": autoscaling.HORIZONTAL_POD_AUTOSCALER,
+        "poddisruptionbudgets.policy": policy.POD_DISRUPTION_BUDGET,
+        "endpointslices.discovery.k8s.io": policy.ENDPOINT_SLICE,
+        "leases.coordination.k8s.io": policy.LEASE,
+        "priorityclasses.scheduling.k8s.io": policy.PRIORITY_CLASS,
+        "nodepools.karpenter.sh": karpenter.NODE_POOL,
+        "nodeclaims.karpenter.sh": karpenter.NODE_CLAIM,
+        "ec2nodeclasses.karpenter.k8s.aws": karpenter.EC2_NODE_CLASS,
+    }

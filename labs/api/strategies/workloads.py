@@ -1,0 +1,166 @@
+"""apps/v1: Deployments and ReplicaSets.
+
+Source: kubernetes/kubernetes pkg/apis/apps/{v1/defaults.go,validation/validation.go},
+pkg/registry/apps/{deployment,replicaset}/strategy.go.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labs.api.objects import at
+from labs.api.selectors import selector_from_label_selector
+from labs.api.strategies.pod_defaults import default_template
+from labs.api.strategies.pod_validation import validate_pod_spec
+from labs.api.strategies.rules import (
+    IMMUTABLE,
+    at_most_all,
+    int_or_percent,
+    label_map,
+    label_selector,
+    not_negative,
+)
+from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required
+
+DEFAULT_SURGE = "25%"
+EMPTY_SELECTOR = "empty selector is invalid for deployment"
+MISMATCH = "`selector` does not match template `labels`"
+
+
+def set_missing(holder: dict[str, Any], **values: Any) -> None:
+    """Set what is absent or null."""
+    for key, value in values.items():
+        if holder.get(key) is None:
+            holder[key] = value
+
+
+def _default_deployment(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    set_missing(spec, replicas=1, revisionHistoryLimit=10, progressDeadlineSeconds=600)
+    strategy = spec["strategy"] = spec.get("strategy") or {}
+    strategy["type"] = strategy.get("type") or "RollingUpdate"
+    if strategy["type"] == "RollingUpdate":
+        rolling = strategy["rollingUpdate"] = strategy.get("rollingUpdate") or {}
+        set_missing(rolling, maxUnavailable=DEFAULT_SURGE, maxSurge=DEFAULT_SURGE)
+    default_template(spec)
+
+
+def _default_replica_set(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    set_missing(spec, replicas=1)
+    default_template(spec)
+
+
+def _empty_status(obj: Object) -> None:
+    obj["status"] = {}
+
+
+def _replica_set_status(obj: Object) -> None:
+    obj["status"] = {"replicas": 0}
+
+
+def validate_template(spec: dict[str, Any], path: str, *, restart_policies: tuple[str, ...] = ("Always",)) -> list[FieldError]:
+    """``ValidatePodTemplateSpec`` with the restart policies that the workload allows."""
+    template = spec["template"]
+    problems = label_map(at(template, "metadata", "labels"), f"{path}.metadata.labels")
+    problems += validate_pod_spec(template["spec"], f"{path}.spec")
+    policy = template["spec"].get("restartPolicy")
+    if policy not in restart_policies:
+        problems = [item for item in problems if item.field != f"{path}.spec.restartPolicy"]
+        problems.append(not_supported(f"{path}.spec.restartPolicy", policy, restart_policies))
+    if template["spec"].get("activeDeadlineSeconds") is not None and restart_policies == ("Always",):
+        problems.append(forbidden(f"{path}.spec.activeDeadlineSeconds", "activeDeadlineSeconds in ReplicaSet is not Supported"))
+    return problems
+
+
+def _selector_problems(spec: dict[str, Any], empty_text: str) -> tuple[list[FieldError], list[FieldError]]:
+    """Problems of the selector itself, and of the template's labels under it."""
+    selector = spec.get("selector")
+    labels = at(spec, "template", "metadata", "labels") or {}
+    mismatch = invalid("spec.template.metadata.labels", labels, MISMATCH)
+    if selector is None:
+        return [required("spec.selector")], [mismatch]
+    problems = label_selector(selector, "spec.selector")
+    if not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        problems.append(invalid("spec.selector", selector, empty_text))
+        return problems, []
+    if problems:
+        return [*problems, invalid("spec.selector", selector, "invalid label selector")], []
+    return [], [] if selector_from_label_selector(selector).matches(labels) else [mismatch]
+
+
+def _validate_deployment(obj: Object) -> list[FieldError]:
+    spec = obj["spec"]
+    problems = not_negative(spec, "replicas", "spec")
+    own, mismatch = _selector_problems(spec, EMPTY_SELECTOR)
+    problems += own
+    problems += mismatch
+    problems += validate_template(spec, "spec.template")
+    problems += _strategy_problems(spec["strategy"])
+    problems += not_negative(spec, "minReadySeconds", "spec")
+    problems += not_negative(spec, "revisionHistoryLimit", "spec")
+    deadline = spec.get("progressDeadlineSeconds")
+    if deadline is not None:
+        problems += not_negative(spec, "progressDeadlineSeconds", "spec")
+        if deadline <= spec.get("minReadySeconds", 0):
+            problems.append(invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds"))
+    return problems
+
+
+def _strategy_problems(strategy: dict[str, Any]) -> list[FieldError]:
+    path = "spec.strategy"
+    rolling = strategy.get("rollingUpdate")
+    if strategy["type"] == "Recreate":
+        if rolling is None:
+            return []
+        return [forbidden(f"{path}.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'")]
+    if strategy["type"] != "RollingUpdate":
+        return [not_supported(path, _go_strategy(strategy), ("Recreate", "RollingUpdate"))]
+    if rolling is None:
+        return [required(f"{path}.rollingUpdate", "this should be defaulted and never be nil")]
+    problems: list[FieldError] = []
+    for key in ("maxUnavailable", "maxSurge"):
+        problems += int_or_percent(rolling[key], f"{path}.rollingUpdate.{key}")
+    if is_zero(rolling["maxUnavailable"]) and is_zero(rolling["maxSurge"]):
+        text = "may not be 0 when `maxSurge` is 0"
+        problems.append(invalid(f"{path}.rollingUpdate.maxUnavailable", rolling["maxUnavailable"], text))
+    return problems + at_most_all(rolling["maxUnavailable"], f"{path}.rollingUpdate.maxUnavailable")
+
+
+def _go_strategy(strategy: dict[str, Any]) -> dict[str, Any]:
+    return {"Type": strategy["type"], "RollingUpdate": strategy.get("rollingUpdate")}
+
+
+def is_zero(value: Any) -> bool:
+    """Whether an int-or-percent is 0 or 0 %."""
+    return value == 0 or (isinstance(value, str) and value.rstrip("%").strip("0") == "" and value != "")
+
+
+def _validate_replica_set(obj: Object) -> list[FieldError]:
+    spec = obj["spec"]
+    problems = not_negative(spec, "replicas", "spec") + not_negative(spec, "minReadySeconds", "spec")
+    own, mismatch = _selector_problems(spec, EMPTY_SELECTOR)
+    problems += own
+    if not own:
+        problems += mismatch
+    return problems + validate_template(spec, "spec.template")
+
+
+def _selector_is_immutable(new: Object, old: Object) -> list[FieldError]:
+    if new["spec"].get("selector") == old["spec"].get("selector"):
+        return []
+    return [invalid("spec.selector", new["spec"].get("selector"), IMMUTABLE)]
+
+
+DEPLOYMENT = Strategy(
+    default=_default_deployment,
+    prepare_for_create=_empty_status,
+    validate=_validate_deployment,
+    validate_update=_selector_is_immutable,
+)
+REPLICA_SET = Strategy(
+    default=_default_replica_set,
+    prepare_for_create=_replica_set_status,
+    validate=_validate_replica_set,
+    validate_update=_selector_is_immutable,
+)

@@ -1,0 +1,286 @@
+"""The network: who listens where, what a name leads to, and how long a packet takes.
+
+A client is told by kube-proxy on its node (a Service's name or cluster IP), by a load balancer (its host name, or
+the name that external-dns gives it), or by DNS (a host outside the cluster).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from labs.api.client import Client
+from labs.api.store import Object, WatchEvent
+from labs.dataplane.load_balancer import Address, LoadBalancer, settings_of
+from labs.dataplane.process import Answer, Check, Place
+from labs.dataplane.service_views import Endpoint, EndpointTable, ServicePort, ServiceProxies
+from labs.dataplane.traffic.balancer import Balancer, LeastOutstanding, RandomChoice, RoundRobin
+from labs.dataplane.traffic.client import Client as TrafficClient
+from labs.dataplane.traffic.client import Gateway
+from labs.dataplane.traffic.cpu import CpuShape
+from labs.dataplane.traffic.demand import Demand
+from labs.dataplane.traffic.policy import Policy
+from labs.dataplane.traffic.station import Profile, Station
+from labs.sim.streams import Streams
+from labs.units import MICROSECOND_NS
+
+EXTERNAL_DNS = "external-dns.alpha.kubernetes.io/hostname"
+_PORTS = {"http": 80, "https": 443, "postgres": 5432, "postgresql": 5432, "mysql": 3306}
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """One-way times; medians as measured inside a region."""
+
+    same_node_ns: int = 30 * MICROSECOND_NS
+    same_zone_ns: int = 150 * MICROSECOND_NS
+    cross_zone_ns: int = 500 * MICROSECOND_NS
+    to_balancer_ns: int = 400 * MICROSECOND_NS
+
+    def between(self, a: Place, b: Place) -> int:
+        """From ``a`` to ``b``."""
+        if a.node and a.node == b.node:
+            return self.same_node_ns
+        return self.same_zone_ns if a.zone == b.zone else self.cross_zone_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """What answers at one address."""
+
+    station: Station
+    place: Place
+    check: Callable[[Check, Callable[[Answer], None]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One caller's client for one URL, and who calls from where to what."""
+
+    client: TrafficClient
+    caller: Place
+    target: str
+    """``namespace/service``, a load balancer's name, or a host."""
+    close: Callable[[], None]
+
+
+class Network:
+    """Joins names, addresses and stations; see ``connect`` and ``listen``."""
+
+    def __init__(self, client: Client, streams: Streams, latencies: Latencies) -> None:
+        self._client = client
+        self._streams = streams
+        self._latencies = latencies
+        self._listeners: dict[Address, Listener] = {}
+        self._vacant: dict[Address, Station] = {}
+        self._places: dict[Station, Place] = {}
+        self._hosts: dict[str, Listener] = {}
+        self._host_pushes: dict[str, list[Callable[[], None]]] = {}
+        self._table = EndpointTable(client)
+        self._proxies = ServiceProxies(client, streams, self._table)
+        self.balancers: dict[tuple[str, str], LoadBalancer] = {}
+        self.connections: dict[TrafficClient, Connection] = {}
+        """Every open connection, for faults that lie between two places."""
+
+    def start(self) -> None:
+        """Watch Services and endpoints from now on."""
+        self._client.subscribe("services", self._service_changed)
+        self._table.on_change(self._endpoints_changed)
+        self._table.start()
+        for service in self._client.list("services"):
+            self._balance(service)
+
+    # Listening.
+
+    def listen(self, port: int, listener: Listener) -> None:
+        """From now on ``listener`` answers at its pod's address and ``port``."""
+        address = (listener.place.pod_ip, port)
+        is_new = self._listeners.get(address) is None or self._listeners[address].station is not listener.station
+        self._listeners[address] = listener
+        self._places[listener.station] = listener.place
+        if is_new:
+            self._vacant.pop(address, None)
+            self._refresh()
+
+    def leave(self, port: int, listener: Listener) -> None:
+        """The pod is gone; calls to its address are refused."""
+        address = (listener.place.pod_ip, port)
+        if self._listeners.get(address) is listener:
+            del self._listeners[address]
+            self._vacant[address] = listener.station
+
+    def set_host(self, host: str, listener: Listener) -> None:
+        """A host outside the cluster; DNS leads there from now on."""
+        self._hosts[host] = listener
+        self._places[listener.station] = listener.place
+        for push in self._host_pushes.get(host, ()):
+            push()
+
+    def check(self, address: Address, check: Check, answer: Callable[[Answer], None]) -> None:
+        """Ask for the health of whatever answers at an address."""
+        listener = self._listeners.get(address)
+        if listener is None:
+            answer(Answer(is_refused=True))
+        else:
+            listener.check(check, answer)
+
+    def _refresh(self) -> None:
+        self._proxies.refresh()
+        for balancer in self.balancers.values():
+            balancer.refresh()
+
+    def _station(self, endpoint: Endpoint) -> Station:
+        """The station at an address, or one that refuses every call where nothing listens."""
+        listener = self._listeners.get(endpoint.address)
+        if listener is not None:
+            return listener.station
+        station = self._vacant.get(endpoint.address)
+        if station is None:
+            station = self._vacant[endpoint.address] = Station(
+                self._client.loop,
+                endpoint.ip,
+                Profile(Demand(0.0)),
+                CpuShape(1, 1.0),
+                workers=1,
+                queue_limit=0,
+                rng=self._streams.numpy("network/vacant"),
+                zone=endpoint.zone,
+                index=-1,
+            )
+            station.stop_accepting()
+            self._places[station] = Place("", endpoint.zone, endpoint.ip)
+        return station
+
+    # Calling.
+
+    def connect(self, url: str, caller: Place, namespace: str, policy: Policy, name: str) -> Connection | None:
+        """A client for ``url`` as a pod at ``caller`` in ``namespace`` has it; None when the name is unknown.
+
+        A Service need not exist yet: until it does, there is no endpoint. ``name`` names the random stream.
+        """
+        parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
+        host = parts.hostname or ""
+        port = parts.port or _PORTS.get(parts.scheme, 80)
+        balancer = self._balancer_for(host)
+        if balancer is not None:
+            return self._through_balancer(balancer, caller, policy, name)
+        if host in self._hosts:
+            return self._to_host(host, caller, policy, name)
+        key = self._service_for(host, port, namespace)
+        if key is None:
+            return None
+        service = self._client.get("services", key.namespace, key.service)
+        if service is not None and service["spec"].get("type") == "ExternalName":
+            return self.connect(f"//{service['spec']['externalName']}:{port}", caller, namespace, policy, name)
+        return self._to_service(key, caller, policy, name)
+
+    def _balancer_for(self, host: str) -> LoadBalancer | None:
+        for (namespace, name), balancer in self.balancers.items():
+            service = self._client.get("services", namespace, name)
+            annotations = (service["metadata"].get("annotations") or {}) if service is not None else {}
+            names = [part.strip() for part in annotations.get(EXTERNAL_DNS, "").split(",")]
+            if host and host in (balancer.hostname, *names):
+                return balancer
+        return None
+
+    def _service_for(self, host: str, port: int, namespace: str) -> ServicePort | None:
+        for service in self._client.list("services"):
+            if host and service["spec"].get("clusterIP") == host:
+                return ServicePort(service["metadata"]["namespace"], service["metadata"]["name"], port)
+        labels = host.removesuffix(".cluster.local").removesuffix(".svc").split(".")
+        if len(labels) > 2 or not labels[0]:
+            return None
+        return ServicePort(labels[1] if len(labels) > 1 else namespace, labels[0], port)
+
+    def _through_balancer(self, balancer: LoadBalancer, caller: Place, policy: Policy, name: str) -> Connection:
+        choice: Balancer = LeastOutstanding() if balancer.settings.uses_least_outstanding else RoundRobin()
+        gateway = Gateway(self._latencies.to_balancer_ns, balancer.settings.idle_timeout_ns)
+        client = self._new_client(policy, choice, name, gateway)
+        latencies = self._latencies
+        # Cross-zone balancing is on: a request comes from a balancer node in any of three zones.
+        behind_ns = (latencies.same_zone_ns + 2 * latencies.cross_zone_ns) // 3
+
+        def push(endpoints: Sequence[Endpoint]) -> None:
+            client.update([self._station(endpoint) for endpoint in endpoints], lambda _: behind_ns)
+
+        token = balancer.attach(push)
+        return self._opened(client, caller, balancer.name, lambda: balancer.detach(token))
+
+    def _to_service(self, key: ServicePort, caller: Place, policy: Policy, name: str) -> Connection:
+        stream = self._streams.numpy(f"pick/{name}")
+        client = self._new_client(policy, RandomChoice(stream), name, None)
+
+        def push(endpoints: Sequence[Endpoint]) -> None:
+            client.update([self._station(endpoint) for endpoint in endpoints], self._latency_from(caller))
+
+        token = self._proxies.attach(caller.node, key, push)
+        target = f"{key.namespace}/{key.service}"
+        return self._opened(client, caller, target, lambda: self._proxies.detach(caller.node, key, token))
+
+    def _to_host(self, host: str, caller: Place, policy: Policy, name: str) -> Connection:
+        client = self._new_client(policy, RoundRobin(), name, None)
+
+        def push() -> None:
+            client.update([self._hosts[host].station], self._latency_from(caller))
+
+        push()
+        pushes = self._host_pushes.setdefault(host, [])
+        pushes.append(push)
+        return self._opened(client, caller, host, lambda: pushes.remove(push))
+
+    def _latency_from(self, caller: Place) -> Callable[[Station], int]:
+        return lambda station: self._latencies.between(caller, self._places[station])
+
+    def _new_client(self, policy: Policy, choice: Balancer, name: str, gateway: Gateway | None) -> TrafficClient:
+        return TrafficClient(self._client.loop, policy, choice, self._streams.numpy(f"client/{name}"), gateway)
+
+    def _opened(self, client: TrafficClient, caller: Place, target: str, detach: Callable[[], None]) -> Connection:
+        def close() -> None:
+            if self.connections.pop(client, None) is not None:
+                detach()
+
+        connection = Connection(client, caller, target, close)
+        self.connections[client] = connection
+        return connection
+
+    # Load balancers.
+
+    def _service_changed(self, event: WatchEvent) -> None:
+        if event.type == "DELETED":
+            self._unbalance((event.object["metadata"]["namespace"], event.object["metadata"]["name"]))
+        else:
+            self._balance(event.object)
+
+    def _unbalance(self, name: tuple[str, str]) -> None:
+        balancer = self.balancers.pop(name, None)
+        if balancer is not None:
+            balancer.stop()
+
+    def _balance(self, service: Object) -> None:
+        """Give a Service of type LoadBalancer its balancer, and keep the balancer's settings in step."""
+        metadata, spec = service["metadata"], service["spec"]
+        name = (metadata["namespace"], metadata["name"])
+        if spec.get("type") != "LoadBalancer":
+            self._unbalance(name)
+            return
+        balancer = self.balancers.get(name)
+        if balancer is not None:
+            balancer.settings = settings_of(service)
+            return
+        balancer = self.balancers[name] = LoadBalancer(
+            self._client.loop,
+            self._streams.python(f"alb/{'/'.join(name)}"),
+            self._table,
+            ServicePort(*name, spec["ports"][0]["port"]),
+            settings_of(service),
+            self.check,
+        )
+        balancer.start()
+        status = {**(service.get("status") or {}), "loadBalancer": {"ingress": [{"hostname": balancer.hostname}]}}
+        self._client.set_status("services", service, status)
+
+    def _endpoints_changed(self, namespace: str, service: str) -> None:
+        balancer = self.balancers.get((namespace, service))
+        if balancer is not None:
+            balancer.endpoints_changed()

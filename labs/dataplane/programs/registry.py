@@ -1,0 +1,63 @@
+"""The map from a container to its program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from labs.dataplane.process import Process, Surroundings
+from labs.dataplane.programs.catalogue import Entry, entry_for, program_name
+from labs.dataplane.programs.idle import IdleProcess, Plan, plan_of
+from labs.dataplane.programs.load import LoadPrograms, parse_ab, parse_fortio
+from labs.dataplane.programs.server import Servers
+from labs.errors import UsageError
+from labs.units import SECOND_NS
+
+_MIB = 1024**2
+
+
+class ImagePrograms:
+    """Creates a process by image, command and catalogue.
+
+    A command line that a shell understands goes before the image's own program, as in a container.
+    """
+
+    def __init__(self, servers: Servers, loads: LoadPrograms) -> None:
+        self.servers = servers
+        self._loads = loads
+
+    def create(self, surroundings: Surroundings) -> Process:
+        """A process that is not started yet; one that cannot run says why in its log and exits 1."""
+        entry = Entry()
+        try:
+            entry = entry_for(surroundings.pod, surroundings.container)
+            return self._create(surroundings, entry)
+        except UsageError as error:
+            return _idle(surroundings, entry, Plan(SECOND_NS // 10, 1, (str(error),)))
+
+    def forget(self, uid: str, containers: Sequence[str]) -> None:
+        """The pod's sandbox is gone."""
+        self.servers.forget(uid, containers)
+
+    def _create(self, around: Surroundings, entry: Entry) -> Process:
+        arguments = around.arguments
+        command = arguments[0].rpartition("/")[2] if arguments else ""
+        if command == "ab":
+            return self._loads.ab(around, entry, parse_ab(arguments[1:]))
+        if entry.kind == "fortio":
+            words = arguments[1:] if command == "fortio" else arguments
+            if words[:1] == ["load"]:
+                return self._loads.fortio(around, entry, parse_fortio(words[1:]))
+        plan = plan_of(arguments) if around.container.get("command") or entry.kind == "idle" else None
+        if plan is not None:
+            return _idle(around, entry, plan)
+        if entry.kind == "server":
+            return self.servers.create(around, entry)
+        if entry.kind == "shopper":
+            return self._loads.shopper(around, entry)
+        if program_name(around.container["image"]) == "busybox" and not arguments:
+            return _idle(around, entry, Plan(0))
+        return _idle(around, entry, Plan())
+
+
+def _idle(around: Surroundings, entry: Entry, plan: Plan) -> IdleProcess:
+    return IdleProcess(around, plan, entry.idle_millicores, round(entry.memory_mib * _MIB))

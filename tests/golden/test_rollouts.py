@@ -1,0 +1,150 @@
+"""`rollout/`: a Deployment's rollout, replayed against the recording of a real control plane.
+
+What is compared: the sizes that each ReplicaSet was given in turn, the sequence of each condition, and the bounds on
+pods. Steps depend on which pods become Ready together, which a recording on a busy machine leaves open; where that
+shows (a step of more than one pod that followed a pod's readiness), only bounds and ends are compared.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stand_ins import Cluster, TinyKubelet
+
+from labs.api.client import Client
+from labs.api.store import Object, WatchEvent
+from labs.controlplane.deployment.controller import DeploymentController
+from labs.controlplane.replicaset import ReplicaSetController
+
+DATA = Path(__file__).parent / "data" / "rollout"
+SETTLE_S = 60
+
+
+def recordings(config: pytest.Config) -> list[Path]:
+    asked = config.getoption("--golden", default=None)
+    given = sorted((Path(asked).resolve() / "rollout").glob("*.json")) if asked else []
+    return given or sorted(DATA.glob("*.json"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    paths = recordings(metafunc.config)
+    metafunc.parametrize("path", paths, ids=[path.stem for path in paths])
+
+
+class Journal:
+    """What one run or recording tells about each ReplicaSet and the Deployment, repeats left out."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.sizes: dict[str, list[int]] = {}
+        self.conditions: dict[str, list[tuple[str, ...]]] = {}
+        self.most_pods = 0
+        self.status: dict[str, Any] = {}
+
+    def add(self, kind: str, name: str, size: int, status: dict[str, Any], conditions: dict[str, tuple[str, ...]]) -> None:
+        if kind == "ReplicaSet":
+            if name not in self.names:
+                self.names.append(name)
+            _append(self.sizes.setdefault(name, []), size)
+            return
+        self.status = status
+        self.most_pods = max(self.most_pods, status.get("replicas", 0))
+        for type, facts in conditions.items():
+            _append(self.conditions.setdefault(type, []), facts)
+
+    def normalised(self) -> dict[str, list[tuple[str, ...]]]:
+        """The conditions, with sets named by their order."""
+        found = self.conditions
+        for order, name in enumerate(self.names):
+            found = {
+                type: [tuple(text.replace(name, f"set-{order}") for text in facts) for facts in rows]
+                for type, rows in found.items()
+            }
+        return found
+
+
+def _append(rows: list[Any], row: Any) -> None:
+    if not rows or rows[-1] != row:
+        rows.append(row)
+
+
+def recorded(recording: dict[str, Any]) -> Journal:
+    journal = Journal()
+    for row in recording["trace"]:
+        if "kind" in row and row["event"] != "DELETED":
+            conditions = {type: tuple(facts) for type, facts in row.get("conditions", {}).items()}
+            journal.add(row["kind"], row["name"], row["spec.replicas"], row["status"], conditions)
+    return journal
+
+
+def replayed(recording: dict[str, Any]) -> Journal:
+    cluster, journal = Cluster(), Journal()
+    DeploymentController(Client(cluster.api, "deployment-controller")).start()
+    ReplicaSetController(Client(cluster.api, "replicaset-controller")).start()
+    TinyKubelet(cluster, start_s=recording["pod_start_delay_s"], stop_s=0.5)
+
+    def note(event: WatchEvent) -> None:
+        obj, status = event.object, event.object.get("status") or {}
+        conditions = {
+            item["type"]: (item["status"], item["reason"], item["message"]) for item in status.get("conditions") or ()
+        }
+        journal.add(obj["kind"], obj["metadata"]["name"], obj["spec"]["replicas"], status, conditions)
+
+    cluster.client.subscribe("deployments.apps", note)
+    cluster.client.subscribe("replicasets.apps", note)
+    cluster.create("deployments.apps", with_defaults(recording["deployment"]))
+    cluster.run(SETTLE_S)
+    for row in recording["trace"]:
+        if "action" in row:
+            act(cluster, recording["deployment"]["metadata"]["name"], row["action"])
+            cluster.run(SETTLE_S)
+    return journal
+
+
+def with_defaults(deployment: Object) -> Object:
+    spec = deployment["spec"]
+    strategy = spec.get("strategy") or {}
+    if strategy.get("type", "RollingUpdate") == "RollingUpdate":
+        rolling = {"maxSurge": "25%", "maxUnavailable": "25%", **(strategy.get("rollingUpdate") or {})}
+        strategy = {"type": "RollingUpdate", "rollingUpdate": rolling}
+    limits = {"revisionHistoryLimit": 10, "progressDeadlineSeconds": 600}
+    return {**deployment, "metadata": dict(deployment["metadata"]), "spec": {**limits, **spec, "strategy": strategy}}
+
+
+def act(cluster: Cluster, name: str, action: str) -> None:
+    words = action.split()
+    if words[:2] == ["set", "image"]:
+        cluster.patch("deployments.apps", name, lambda spec: with_image(spec, words[-1]))
+    else:
+        assert words[0] == "scale", f"a recording has an action that is not known here: {action}"
+        cluster.patch("deployments.apps", name, lambda spec: {**spec, "replicas": int(words[-1].split("=")[-1])})
+
+
+def with_image(spec: dict[str, Any], image: str) -> dict[str, Any]:
+    containers = [{**container, "image": image} for container in spec["template"]["spec"]["containers"]]
+    return {**spec, "template": {**spec["template"], "spec": {**spec["template"]["spec"], "containers": containers}}}
+
+
+def depends_on_readiness(journal: Journal) -> bool:
+    """Whether pods that became Ready at almost the same moment made a step larger or smaller."""
+    new = journal.sizes[journal.names[-1]]
+    return any(abs(after - before) > 1 for before, after in pairwise(new)) and len(new) > 4
+
+
+def test_a_rollout_takes_the_recorded_steps(path: Path) -> None:
+    recording = json.loads(path.read_text(encoding="utf-8"))
+    want, have = recorded(recording), replayed(recording)
+
+    assert have.normalised() == want.normalised()
+    assert have.most_pods <= want.most_pods
+    assert have.status.keys() - {"conditions"} == want.status.keys() - {"conditions"}
+    for before, after in zip(want.names, have.names, strict=True):
+        if depends_on_readiness(want):
+            assert have.sizes[after][:2] == want.sizes[before][:2]
+            assert have.sizes[after][-1] == want.sizes[before][-1]
+        else:
+            assert have.sizes[after] == want.sizes[before]

@@ -1,0 +1,1 @@
+"""Upstream's numeric cases; conftest.py says how they are run."""
