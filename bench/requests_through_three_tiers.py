@@ -18,8 +18,9 @@ from labs.dataplane.traffic.cpu import CpuShape
 from labs.dataplane.traffic.demand import Demand
 from labs.dataplane.traffic.ledger import Ledger
 from labs.dataplane.traffic.policy import Policy
+from labs.dataplane.traffic.profile import Profile
 from labs.dataplane.traffic.sources import OpenLoop
-from labs.dataplane.traffic.station import Profile, Station
+from labs.dataplane.traffic.station import Station
 from labs.sim.loop import Loop
 from labs.sim.streams import Streams
 from labs.units import SECOND_NS

@@ -1,1 +1,57 @@
-"""Chaos Crunch: a lab course on keeping an online shop alive, with its cluster built in."""
+"""Chaos Crunch: a lab course on keeping an online shop alive, with its cluster built in.
+
+This is the front door: the names that notebooks use, and nothing else is public. They are loaded when first
+asked for, so that ``python -m labs serve`` never waits for pandas and matplotlib.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labs.course import figures
+    from labs.course.connect import WaitTimeout, connect
+    from labs.course.observe import Observer, alarm_changes, metric_frame, metric_query
+    from labs.course.parameters import Choice, Number, Text, check_parameters
+    from labs.course.results import Result, run_directory, save_result
+    from labs.errors import UsageError
+
+__all__ = [
+    "Choice",
+    "Number",
+    "Observer",
+    "Result",
+    "Text",
+    "UsageError",
+    "WaitTimeout",
+    "alarm_changes",
+    "check_parameters",
+    "connect",
+    "figures",
+    "metric_frame",
+    "metric_query",
+    "run_directory",
+    "save_result",
+]
+
+_MODULES = {
+    "labs.course.connect": ("WaitTimeout", "connect"),
+    "labs.course.observe": ("Observer", "alarm_changes", "metric_frame", "metric_query"),
+    "labs.course.parameters": ("Choice", "Number", "Text", "check_parameters"),
+    "labs.course.results": ("Result", "run_directory", "save_result"),
+    "labs.errors": ("UsageError",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "figures":
+        return import_module("labs.course.figures")
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

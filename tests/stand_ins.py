@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from labs.api.apiserver import ApiServer
+from labs.api.bootstrap import bootstrap, new_api_server
 from labs.api.client import Client
 from labs.api.deletion import DeleteOptions
 from labs.api.store import Object, Store, WatchEvent
@@ -23,8 +23,16 @@ class Cluster:
 
     def __init__(self) -> None:
         self.loop = Loop(START_NS)
-        self.api = ApiServer(self.loop, Streams(7), Store(self.loop, Trace()))
+        self.api = new_api_server(self.loop, Streams(7), Store(self.loop, Trace()))
+        bootstrap(self.api)
         self.client = Client(self.api, "tester")
+        self.client.create("namespaces", {"metadata": {"name": "shop"}})
+        self.client.create("serviceaccounts", {"metadata": {"name": "default", "namespace": "shop"}})
+        for number in range(4):
+            self.add_node(f"node-{number}", f"zone-{'ab'[number % 2]}")
+
+    def add_node(self, name: str, zone: str) -> Object:
+        return self.client.create("nodes", {"metadata": {"name": name, "labels": {"topology.kubernetes.io/zone": zone}}})
 
     def run(self, seconds: float) -> None:
         self.loop.run_until(self.loop.now_ns + round(seconds * SECOND_NS))

@@ -24,7 +24,15 @@ from labs.sim.loop import Loop
 from labs.sim.streams import Streams
 from labs.units import rfc3339
 
-__all__ = ["Admission", "ApiServer", "Attributes", "DeleteOptions", "FieldManagement", "VirtualResource", "raise_invalid"]
+__all__ = [
+    "Admission",
+    "ApiServer",
+    "Attributes",
+    "DeleteOptions",
+    "FieldManagement",
+    "VirtualResource",
+    "raise_invalid",
+]
 
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 SUFFIX_LENGTH = 5
@@ -280,9 +288,7 @@ class ApiServer:
         new["apiVersion"], new["kind"] = kind.api_version, kind.kind
         return new
 
-    def delete(
-        self, resource: str, namespace: str, name: str, options: DeleteOptions = DeleteOptions()
-    ) -> Object:
+    def delete(self, resource: str, namespace: str, name: str, options: DeleteOptions = DeleteOptions()) -> Object:
         """Delete, or begin to; see ``deletion.delete``."""
         return deletion.delete(self, resource, namespace, name, options)
 
@@ -303,7 +309,9 @@ class ApiServer:
         return subresources.put_scale(self, resource, scale, user, manager or user)
 
 
-MISSING_VERSION = FieldError("FieldValueInvalid", "metadata.resourceVersion", "Invalid value: 0: must be specified for an update")
+MISSING_VERSION = FieldError(
+    "FieldValueInvalid", "metadata.resourceVersion", "Invalid value: 0: must be specified for an update"
+)
 
 
 def _node_of(pod: Object) -> list[str]:

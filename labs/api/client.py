@@ -46,9 +46,7 @@ class Client:
         """The object, or None."""
         return self.api.store.get(resource, namespace, name)
 
-    def list(
-        self, resource: str, namespace: str | None = None, selector: Selects | None = None
-    ) -> Objects:
+    def list(self, resource: str, namespace: str | None = None, selector: Selects | None = None) -> Objects:
         """Objects in order of namespace and name, those that ``selector`` selects."""
         objects = self.api.store.list(resource, namespace)
         if selector is None:

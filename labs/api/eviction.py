@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from labs import errors
 from labs.api.deletion import DeleteOptions
 from labs.api.objects import at
 from labs.api.selectors import selector_from_label_selector
@@ -28,7 +29,12 @@ def evict(api: ApiServer, namespace: str, name: str, options: DeleteOptions) -> 
     if not _is_exempt(pod):
         budgets = budgets_of(api, pod)
         if len(budgets) > 1:
-            raise ApiError(500, "InternalError", f"Internal error occurred: {SEVERAL_BUDGETS}", {"causes": [{"message": SEVERAL_BUDGETS}]})
+            raise ApiError(
+                500,
+                "InternalError",
+                f"Internal error occurred: {SEVERAL_BUDGETS}",
+                {"causes": [{"message": SEVERAL_BUDGETS}]},
+            )
         if budgets and not _may_skip_budget(pod, budgets[0]):
             _take_from_budget(api, budgets[0], name, options.is_dry_run)
             pod = _mark_disrupted(api, pod, options.is_dry_run)
@@ -58,8 +64,9 @@ def _may_skip_budget(pod: Object, budget: Object) -> bool:
     if at(budget, "spec", "unhealthyPodEvictionPolicy") == "AlwaysAllow":
         return True
     status = budget.get("status") or {}
-    desired = status.get("desiredHealthy", 0)
-    return desired > 0 and status.get("currentHealthy", 0) >= desired
+    desired: int = status.get("desiredHealthy", 0)
+    current: int = status.get("currentHealthy", 0)
+    return desired > 0 and current >= desired
 
 
 def _too_many_requests(cause: str, retry_after_s: int) -> ApiError:
@@ -75,19 +82,28 @@ def _take_from_budget(api: ApiServer, budget: Object, pod_name: str, is_dry_run:
         raise _too_many_requests(f"The disruption budget {name} is still being processed by the server.", 10)
     allowed = status.get("disruptionsAllowed", 0)
     if allowed < 0:
-        raise ApiError(403, "Forbidden", f'poddisruptionbudgets.policy "{name}" is forbidden: pdb disruptions allowed is negative')
+        raise errors.forbidden("poddisruptionbudgets.policy", name, "pdb disruptions allowed is negative")
     disrupted = status.get("disruptedPods") or {}
     if len(disrupted) > MAX_DISRUPTED_PODS:
-        raise ApiError(403, "Forbidden", f'poddisruptionbudgets.policy "{name}" is forbidden: DisruptedPods map too big - too many evictions not confirmed by PDB controller')
+        why = "DisruptedPods map too big - too many evictions not confirmed by PDB controller"
+        raise errors.forbidden("poddisruptionbudgets.policy", name, why)
     if allowed == 0:
         desired, current = status.get("desiredHealthy", 0), status.get("currentHealthy", 0)
-        raise _too_many_requests(f"The disruption budget {name} needs {desired} healthy pods and has {current} currently", 0)
+        raise _too_many_requests(
+            f"The disruption budget {name} needs {desired} healthy pods and has {current} currently", 0
+        )
     changed = {
         **status,
         "disruptionsAllowed": allowed - 1,
         "disruptedPods": {**disrupted, pod_name: rfc3339(api.loop.now_ns)},
     }
-    api.update("poddisruptionbudgets.policy", {**budget, "status": changed}, subresource="status", manager="kube-apiserver", is_dry_run=is_dry_run)
+    api.update(
+        "poddisruptionbudgets.policy",
+        {**budget, "status": changed},
+        subresource="status",
+        manager="kube-apiserver",
+        is_dry_run=is_dry_run,
+    )
 
 
 def _mark_disrupted(api: ApiServer, pod: Object, is_dry_run: bool) -> Object:

@@ -99,7 +99,9 @@ def _owner_problems(references: list[dict[str, Any]]) -> list[FieldError]:
         path = f"metadata.ownerReferences[{index}]"
         for key in ("apiVersion", "kind", "name", "uid"):
             if not reference.get(key):
-                problems.append(invalid(f"{path}.{key}", "", f"{'version' if key == 'apiVersion' else key} must not be empty"))
+                problems.append(
+                    invalid(f"{path}.{key}", "", f"{'version' if key == 'apiVersion' else key} must not be empty")
+                )
     if len(controllers) > 1:
         text = 'Only one reference can have Controller set to true. Found "true" in references for {} and {}'
         first, second = (f"{item.get('kind')}/{item.get('name')}" for item in controllers[:2])

@@ -96,6 +96,16 @@ BUILT_IN: tuple[ResourceType, ...] = (
     _core("Event", "events", "ev", allows_create_on_update=True),
     _apps("Deployment", "deployments", "deploy"),
     _apps("ReplicaSet", "replicasets", "rs"),
+    ResourceType(
+        "apps",
+        "v1",
+        "DaemonSet",
+        "daemonsets",
+        short_names=("ds",),
+        categories=("all",),
+        subresources=("status",),
+        has_generation=True,
+    ),
     ResourceType("batch", "v1", "Job", "jobs", categories=("all",), subresources=("status",), has_generation=True),
     ResourceType(
         "autoscaling",
@@ -122,7 +132,13 @@ BUILT_IN: tuple[ResourceType, ...] = (
         "coordination.k8s.io", "v1", "Lease", "leases", allows_unconditional_update=False, allows_create_on_update=True
     ),
     ResourceType(
-        "scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", is_namespaced=False, short_names=("pc",), has_generation=True
+        "scheduling.k8s.io",
+        "v1",
+        "PriorityClass",
+        "priorityclasses",
+        is_namespaced=False,
+        short_names=("pc",),
+        has_generation=True,
     ),
     ResourceType(
         "karpenter.sh",
@@ -157,4 +173,6 @@ BUILT_IN: tuple[ResourceType, ...] = (
     ),
 )
 BY_RESOURCE: dict[str, ResourceType] = {kind.resource: kind for kind in BUILT_IN}
-BY_API_VERSION_AND_KIND: dict[tuple[str, str], ResourceType] = {(kind.api_version, kind.kind): kind for kind in BUILT_IN}
+BY_API_VERSION_AND_KIND: dict[tuple[str, str], ResourceType] = {
+    (kind.api_version, kind.kind): kind for kind in BUILT_IN
+}

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from labs.errors import expired
 from labs.sim.loop import Loop
 from labs.sim.trace import Trace
-from labs.units import MILLISECOND_NS
+from labs.units import MILLISECOND_NS, MINUTE_NS
 
 WATCH_LATENCY_NS = MILLISECOND_NS
 """How long a change takes from the store to a watcher on a healthy control plane."""
+
+COMPACTION_PERIOD_NS = 5 * MINUTE_NS
+"""``--etcd-compaction-interval``."""
 
 HISTORY_EVENTS = 10_000
 """Watch events kept for each resource; a watch from before them is told 410 Expired."""
@@ -126,6 +129,8 @@ class Store:
         self._tables: dict[str, _Table] = defaultdict(_Table)
         self._write_observers: list[Subscriber] = []
         self.resource_version = 1
+        self.compacted_version = 0
+        self._marks: deque[tuple[int, int]] = deque()
 
     def get(self, resource: str, namespace: str, name: str) -> Object | None:
         """The object, or None."""
@@ -187,7 +192,21 @@ class Store:
         self._publish(WatchEvent("DELETED", resource, last, old, self.resource_version))
         return last
 
+    def compact(self) -> None:
+        """Forget what the state was before now: lists at older versions are told 410 Expired."""
+        self.compacted_version = self.resource_version
+
+    def _compact_old(self) -> None:
+        """Compaction as the server does it: every five minutes, up to the version of five minutes before."""
+        now_ns = self._loop.now_ns
+        if self._marks and now_ns - self._marks[-1][0] < COMPACTION_PERIOD_NS:
+            return
+        while self._marks and now_ns - self._marks[0][0] >= COMPACTION_PERIOD_NS:
+            self.compacted_version = max(self.compacted_version, self._marks.popleft()[1])
+        self._marks.append((now_ns, self.resource_version - 1))
+
     def _publish(self, event: WatchEvent) -> None:
+        self._compact_old()
         table = self._tables[event.resource]
         table.events.append(event)
         if len(table.events) > HISTORY_EVENTS:
@@ -211,7 +230,7 @@ class Store:
         """Call ``observer`` at each write of any resource, within the write: for checkers and HTTP watches."""
         self._write_observers.append(observer)
 
-    def events_since(self, resource: str, resource_version: int) -> list[WatchEvent]:
+    def events_since(self, resource: str, resource_version: int) -> Sequence[WatchEvent]:
         """The events after a version, oldest first. Raises 410 Expired when some are no longer kept."""
         table = self._tables[resource]
         if resource_version < table.expired_version:

@@ -100,10 +100,11 @@ class EndpointsController(Controller):
         namespace, name = service["metadata"]["namespace"], service["metadata"]["name"]
         labels = service_endpoints.copied_labels(service, {MANAGED_BY_ENDPOINTS: "endpoint-controller"})
         current = self.client.get("endpoints", namespace, name)
-        if current is not None and current.get("subsets", []) == subsets and current["metadata"].get("labels") == labels:
-            return
         metadata = dict(current["metadata"]) if current is not None else {"name": name, "namespace": namespace}
-        annotations = {key: value for key, value in (metadata.pop("annotations", None) or {}).items() if key != LAST_CHANGE}
+        if current is not None and current.get("subsets", []) == subsets and metadata.get("labels") == labels:
+            return
+        annotations = dict(metadata.pop("annotations", None) or {})
+        annotations.pop(LAST_CHANGE, None)
         if trigger_time:
             annotations[LAST_CHANGE] = trigger_time
         metadata |= {"labels": labels, **({"annotations": annotations} if annotations else {})}

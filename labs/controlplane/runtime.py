@@ -102,7 +102,24 @@ class WorkQueue(Generic[KeyT]):
         self.add(key, min(self._base_backoff_ns << min(failures, 40), MAX_BACKOFF_NS))
 
 
-class Controller(ABC):
+class Component(ABC):
+    """Something that acts on the cluster through a client of its own once it is started."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    @abstractmethod
+    def start(self) -> None:
+        """Watch what the component reacts to."""
+
+    def watch(self, resource: str, subscriber: Subscriber) -> None:
+        """Hear of every object that there is, as an informer lists first, and of every later change."""
+        for obj in self.client.list(resource):
+            subscriber(WatchEvent("ADDED", resource, obj, None, int(obj["metadata"]["resourceVersion"])))
+        self.client.subscribe(resource, subscriber)
+
+
+class Controller(Component):
     """Subclasses watch in ``start``, call ``enqueue``, and do the work of one key in ``reconcile``.
 
     ``max_retries``: how many failures in a row drop the key (None: never); ``base_backoff_ns``: the first delay.
@@ -112,7 +129,7 @@ class Controller(ABC):
     base_backoff_ns: ClassVar[int] = BASE_BACKOFF_NS
 
     def __init__(self, client: Client) -> None:
-        self.client = client
+        super().__init__(client)
         self._queue: WorkQueue[Key] = WorkQueue(
             client.loop,
             lambda key: self.reconcile(*key),
@@ -121,18 +138,8 @@ class Controller(ABC):
         )
 
     @abstractmethod
-    def start(self) -> None:
-        """Watch what the controller reacts to."""
-
-    @abstractmethod
     def reconcile(self, namespace: str, name: str) -> None:
         """Bring one object closer to what it should be."""
-
-    def watch(self, resource: str, subscriber: Subscriber) -> None:
-        """Hear of every object that there is, as an informer lists first, and of every later change."""
-        for obj in self.client.list(resource):
-            subscriber(WatchEvent("ADDED", resource, obj, None, int(obj["metadata"]["resourceVersion"])))
-        self.client.subscribe(resource, subscriber)
 
     def enqueue(self, namespace: str, name: str, after_ns: int = RECONCILE_LATENCY_NS) -> None:
         """Have a key reconciled in ``after_ns``, or earlier when it is queued for earlier."""

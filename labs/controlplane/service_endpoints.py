@@ -76,8 +76,9 @@ def _endpoint_facts(pod: Object) -> tuple[object, ...]:
 
 def selects(service: Object, pod: Object) -> bool:
     """Whether the Service has a selector and it matches the pod."""
-    selector, labels = service["spec"].get("selector"), pod["metadata"].get("labels") or {}
-    return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
+    selector: dict[str, str] = service["spec"].get("selector") or {}
+    labels: dict[str, str] = pod["metadata"].get("labels") or {}
+    return bool(selector) and selector.items() <= labels.items()
 
 
 def enqueue_services_of(controller: Controller, event: WatchEvent) -> None:

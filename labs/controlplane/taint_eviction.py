@@ -55,11 +55,8 @@ class TaintEviction(Controller):
             self.enqueue(*key_of(node))
 
     def _on_node(self, event: WatchEvent) -> None:
-        if (
-            event.type == "DELETED"
-            or event.previous is None
-            or _no_execute(event.previous) != _no_execute(event.object)
-        ):
+        is_new = event.previous is None or _no_execute(event.previous) != _no_execute(event.object)
+        if is_new and event.type != "DELETED":
             self.enqueue_object(event)
 
     def _on_pod(self, event: WatchEvent) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from kubernetes import client as kubernetes_client
 from kubernetes import config as kubernetes_config
 from labs.course.environment import Environment
 from labs.course.manifests import apply_manifests, find_manifests
@@ -109,8 +110,11 @@ class SimulatedLab(Lab):
     def __init__(self, seed: int, speed: float | None) -> None:
         self.seed = seed
         self._sidecar = Sidecar(seed, speed=speed)
-        self._environment: Environment | None = Environment(self._sidecar.endpoints, self._sidecar.directory)
-        kubernetes_config.load_kube_config(self._sidecar.endpoints.kubeconfig)
+        # Importing the client's models takes as long as starting the server: both at once.
+        kubernetes_client.CoreV1Api(kubernetes_client.ApiClient(kubernetes_client.Configuration()))
+        endpoints = self._sidecar.await_ready()
+        self._environment: Environment | None = Environment(endpoints, self._sidecar.directory)
+        kubernetes_config.load_kube_config(endpoints.kubeconfig)
         explain_lost_server(lambda: self._environment is not None and not self._sidecar.is_running, GONE)
         atexit.register(self.close)
 

@@ -1,40 +1,33 @@
 """Figures: one style, a palette that colour-blind readers can tell apart, units, and alt text that states the finding.
 
 Drawing functions take data and an axes and return the axes; ``show`` puts a figure into the notebook and, when
-asked, into the run's folder. Times are shown in minutes since the fault, since that is what is asked.
+asked, into the run's folder. Times are minutes since ``zero``, the fault, since that is what is asked. Legends
+stand above their panel, so that they never cover data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import IPython.display
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from labs.course.observe import LEAVING, NOT_READY, READY, STARTING
+from labs.course.palette import BEFORE, BLACK, FAULT, FAULT_TEXT, NODES, PODS, STACK, STATE_COLOURS
 from labs.errors import UsageError
 
-# Okabe and Ito's palette (2008): distinct for the common forms of colour blindness.
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#F0E442",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
-GREY = "#767676"
-STYLE: dict[str, Any] = {
+Minutes = np.ndarray[Any, np.dtype[np.float64]]
+STYLE: dict[Any, Any] = {
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
     "font.size": 9.5,
@@ -46,158 +39,198 @@ STYLE: dict[str, Any] = {
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.color": "#e4e4e4",
+    "hatch.linewidth": 0.8,
     "legend.frameon": False,
     "legend.fontsize": 8.5,
     "lines.linewidth": 1.8,
     "svg.hashsalt": "chaos-crunch",
 }
-STATES = ((READY, GREEN, ""), (STARTING, SKY, "//"), (NOT_READY, ORANGE, "xx"), (LEAVING, GREY, ".."))
-"""State, colour and hatch: no meaning by colour alone."""
+STATES = ((READY, ""), (STARTING, "//"), (NOT_READY, "xx"), (LEAVING, ".."))
+"""State and hatch, from the bottom of a stack: no meaning by colour alone."""
+HATCHES = ("", "//", "..", "xx", "\\\\", "++")
 ALT_LENGTH_MIN = 40
+HEADROOM = 1.15
+PROJECT_FONT = "DejaVu Sans"
+"""It comes with matplotlib, so a figure has the same bytes on every machine."""
 
 
-def figure(rows: int, *, width: float = 8.0, row_height: float = 2.1, sharex: bool = True) -> tuple[Figure, list[Axes]]:
-    """A figure with ``rows`` panels below one another in the course's style."""
-    with mpl.rc_context(STYLE):
-        made, axes = plt.subplots(rows, 1, figsize=(width, row_height * rows + 0.4), sharex=sharex, squeeze=False)
-    return made, [axes[row][0] for row in range(rows)]
+@contextmanager
+def _style() -> Iterator[None]:
+    before = dict(rcParams)
+    rcParams.update(STYLE | {"font.family": PROJECT_FONT})
+    try:
+        yield
+    finally:
+        rcParams.update(before)
 
 
-def minutes_since(times: Any, zero: datetime) -> np.ndarray[Any, np.dtype[np.float64]]:
+def figure(
+    rows: int, title: str = "", *, width: float = 8.0, row_height: float = 2.1, sharex: bool = True
+) -> tuple[Figure, list[Axes]]:
+    """A figure with ``rows`` panels below one another in the course's style; ``title`` states the finding."""
+    with _style():
+        made, grid = plt.subplots(rows, 1, figsize=(width, row_height * rows + 0.6), sharex=sharex, squeeze=False)
+    axes = [grid[row][0] for row in range(rows)]
+    if title:
+        made.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+    return made, axes
+
+
+def minutes_since(times: Any, zero: datetime) -> Minutes:
     """Times as minutes since ``zero``."""
     return np.asarray((pd.DatetimeIndex(times) - pd.Timestamp(zero)).total_seconds() / 60.0, dtype=np.float64)
 
 
-def shade(ax: Axes, start_minute: float, end_minute: float, text: str) -> None:
-    """Shade the time of the fault and name it."""
-    ax.axvspan(start_minute, max(end_minute, start_minute + 0.08), color=VERMILION, alpha=0.13, linewidth=0)
-    ax.annotate(
-        text,
-        (start_minute, 1.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(3, -3),
-        textcoords="offset points",
-        va="top",
-        fontsize=8,
-        color="#8a3a00",
-    )
+def shade(ax: Axes, start_minute: float, end_minute: float, text: str = "") -> None:
+    """Shade the time of the fault and name it; a moment is drawn as a line."""
+    if end_minute > start_minute:
+        ax.axvspan(start_minute, end_minute, color=FAULT, alpha=0.16, linewidth=0, zorder=0.5)
+    ax.axvline(start_minute, color=FAULT_TEXT, linewidth=1.2, zorder=0.6)
+    _note(ax, text, (start_minute, 1.0), ("data", "axes fraction"), (4, -3), va="top", color=FAULT_TEXT)
 
 
 def limit_line(ax: Axes, value: float, text: str) -> None:
-    """A dashed line for an SLO or an alarm's threshold."""
+    """A dashed line for an SLO or an alarm's threshold; the axis is stretched until the line and its text fit."""
     ax.axhline(value, color=BLACK, linestyle=(0, (5, 3)), linewidth=1)
-    ax.annotate(
-        text,
-        (1.0, value),
-        xycoords=("axes fraction", "data"),
-        xytext=(-2, 2),
-        textcoords="offset points",
-        ha="right",
-        va="bottom",
-        fontsize=8,
-    )
+    ax.set_ylim(top=max(ax.get_ylim()[1], value * HEADROOM))
+    _note(ax, text, (1.0, value), ("axes fraction", "data"), (-2, 2), ha="right", va="bottom", color=BLACK)
+
+
+def _note(
+    ax: Axes, text: str, place: tuple[float, float], coordinates: Any, offset_points: tuple[int, int], **look: Any
+) -> None:
+    """A small text on a pale ground, so that a line behind it does not strike it out."""
+    if text:
+        ground = {"boxstyle": "square,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
+        ax.annotate(
+            text,
+            place,
+            xycoords=coordinates,
+            xytext=offset_points,
+            textcoords="offset points",
+            fontsize=8,
+            bbox=ground,
+            zorder=5,
+            **look,
+        )
 
 
 def draw_pod_states(ax: Axes, pods: pd.DataFrame, zero: datetime) -> Axes:
-    """Pods by state over time, stacked."""
+    """Pods by state over time, stacked; ``pods`` is an Observer's."""
     counts = pods.groupby(["time", "state"]).size().unstack(fill_value=0)
-    minutes = minutes_since(counts.index, zero)
-    bottom = np.zeros(len(counts))
-    for state, colour, hatch in STATES:
-        if state in counts.columns:
-            heights = counts[state].to_numpy(dtype=float)
-            ax.fill_between(
-                minutes,
-                bottom,
-                bottom + heights,
-                step="post",
-                facecolor=colour,
-                edgecolor="white",
-                hatch=hatch,
-                label=state,
-            )
-            bottom += heights
-    ax.set_ylabel("pods")
-    ax.set_ylim(0, bottom.max() * 1.18 if len(bottom) else 1)
-    ax.legend(ncols=4, loc="upper right")
-    return ax
+    layers = [
+        (state, counts[state], STATE_COLOURS[state], hatch) for state, hatch in STATES if state in counts.columns
+    ]
+    return _draw_stack(ax, minutes_since(counts.index, zero), layers, "pods")
 
 
 def draw_pods_by_node(ax: Axes, pods: pd.DataFrame, zero: datetime) -> Axes:
-    """Ready pods by node over time, stacked; the legend names the node's zone."""
-    ready = pods[pods["state"] == READY]
+    """Ready pods by node over time, stacked; the legend names each node's zone."""
+    ready = pods[(pods["state"] == READY) & (pods["node"] != "")]
     counts = ready.groupby(["time", "node"]).size().unstack(fill_value=0)
     counts = counts.reindex(sorted(pods["time"].unique()), fill_value=0)
-    zones = dict(zip(pods["node"], pods["zone"], strict=True))
-    order = sorted(counts.columns, key=lambda node: (zones[node], node))
-    minutes = minutes_since(counts.index, zero)
-    bottom = np.zeros(len(counts))
-    hatches = ("", "//", "..", "xx", "\\\\", "++")
-    for place, node in enumerate(order):
-        heights = counts[node].to_numpy(dtype=float)
-        colour = (BLUE, ORANGE, SKY, GREEN, PURPLE, YELLOW)[place % 6]
-        label = f"node {place + 1} ({zones[node]})"
+    zones = dict(zip(ready["node"], ready["zone"], strict=True))
+    seen = {node: place for place, node in enumerate(dict.fromkeys(ready["node"]))}
+    layers = []
+    for node in sorted(counts.columns, key=lambda node: (zones[node], seen[node])):
+        look = len(layers) % len(STACK)
+        layers.append((f"node {len(layers) + 1} ({zones[node]})", counts[node], STACK[look], HATCHES[look]))
+    return _draw_stack(ax, minutes_since(counts.index, zero), layers, "ready pods")
+
+
+def _draw_stack(
+    ax: Axes, minutes: Minutes, layers: Sequence[tuple[str, "pd.Series[Any]", str, str]], unit: str
+) -> Axes:
+    """Steps on top of one another: (label, counts, colour, hatch) from the bottom."""
+    bottom = np.zeros(len(minutes))
+    for label, counts, colour, hatch in layers:
+        top = bottom + counts.to_numpy(dtype=float)
         ax.fill_between(
-            minutes,
-            bottom,
-            bottom + heights,
-            step="post",
-            facecolor=colour,
-            edgecolor="white",
-            hatch=hatches[place % 6],
-            label=label,
+            minutes, bottom, top, step="post", facecolor=colour, edgecolor="white", linewidth=0.6, hatch=hatch, label=label
         )
-        bottom += heights
-    ax.set_ylabel("ready pods")
-    ax.set_ylim(0, max(bottom.max() * 1.25, 1))
-    ax.legend(ncols=2, loc="upper right")
+        bottom = top
+    ax.set_ylabel(unit)
+    _count_axis(ax, bottom.max() if len(bottom) else 1)
+    _legend(ax)
     return ax
 
 
 def draw_replicas_and_nodes(ax: Axes, pods: pd.DataFrame, nodes: pd.DataFrame, zero: datetime) -> Axes:
     """Ready pods and ready nodes over time."""
-    ready_pods = pods.groupby("time")["state"].apply(lambda states: int((states == READY).sum()))
+    ready_pods = pods["state"].eq(READY).groupby(pods["time"]).sum()
     ready_nodes = nodes.groupby("time")["ready"].sum()
-    ax.step(minutes_since(ready_pods.index, zero), ready_pods, where="post", color=BLUE, label="ready pods")
-    ax.step(
-        minutes_since(ready_nodes.index, zero),
-        ready_nodes,
-        where="post",
-        color=VERMILION,
-        linestyle="--",
-        label="ready nodes",
-    )
+    for counts, colour, dashes, label in (
+        (ready_pods, PODS, "-", "ready pods"),
+        (ready_nodes, NODES, "--", "ready nodes"),
+    ):
+        values = counts.to_numpy(dtype=float)
+        ax.step(minutes_since(counts.index, zero), values, where="post", color=colour, linestyle=dashes, label=label)
     ax.set_ylabel("count")
-    ax.set_ylim(0, max(ready_pods.max(), ready_nodes.max()) * 1.2)
-    ax.legend(ncols=2, loc="lower right")
+    _count_axis(ax, max(ready_pods.max(), ready_nodes.max()))
+    _legend(ax)
     return ax
 
 
 def draw_minutes(
-    ax: Axes, frame: pd.DataFrame, lines: Mapping[str, tuple[str, str, str]], zero: datetime, *, factor: float = 1.0
+    ax: Axes, frame: pd.DataFrame, lines: Mapping[str, tuple[str, str, Any]], zero: datetime, *, factor: float = 1.0
 ) -> Axes:
-    """One-minute data as steps over the minute that each point stands for.
+    """One-minute data as steps over the minute that each point stands for; a minute without data is a gap.
 
-    ``lines``: column of ``frame`` -> (label, colour, line style).
+    ``lines``: column of ``frame`` -> (label, colour, line style). ``factor`` turns the data's unit into the axis'.
     """
     for column, (label, colour, dashes) in lines.items():
-        series = frame[column].dropna()
-        minutes = minutes_since(series.index, zero)
-        values = series.to_numpy(dtype=float) * factor
-        if len(values):
-            ax.step(
-                [*minutes, minutes[-1] + 1],
-                [*values, values[-1]],
-                where="post",
-                color=colour,
-                linestyle=dashes,
-                label=label,
-            )
-    ax.legend(ncols=max(len(lines), 1), loc="upper right")
+        minutes, values = _with_gaps(frame[column].dropna(), zero)
+        ax.step(minutes, values * factor, where="post", color=colour, linestyle=dashes, label=label)
+    ax.set_ylim(bottom=0)
+    ax.margins(y=0.1)
+    _legend(ax)
     return ax
 
 
-def label_minutes(axes: Sequence[Axes], text: str) -> None:
+def draw_before_after(
+    ax: Axes,
+    before: "pd.Series[float]",
+    after: "pd.Series[float]",
+    before_zero: datetime,
+    after_zero: datetime,
+    *,
+    labels: tuple[str, str] = ("before the fix", "after the fix"),
+    factor: float = 1.0,
+) -> Axes:
+    """The same one-minute metric of two runs over minutes since each run's own fault."""
+    looks = ((before, before_zero, BEFORE, (0, (4, 1.5))), (after, after_zero, PODS, "-"))
+    for label, (series, zero, colour, dashes) in zip(labels, looks, strict=True):
+        draw_minutes(ax, series.to_frame("value"), {"value": (label, colour, dashes)}, zero, factor=factor)
+    return ax
+
+
+def _with_gaps(series: "pd.Series[float]", zero: datetime) -> tuple[Minutes, Minutes]:
+    """Minutes and values for a step plot: each value lasts a minute, and a missing minute is nan."""
+    minutes, values = minutes_since(series.index, zero), series.to_numpy(dtype=float)
+    ends = np.flatnonzero(np.append(np.diff(minutes) > 1.5, True)) + 1 if len(minutes) else []
+    points: list[tuple[float, float]] = []
+    start = 0
+    for end in ends:
+        run = list(zip(minutes[start:end], values[start:end], strict=True))
+        points += [*run, (run[-1][0] + 1, run[-1][1]), (run[-1][0] + 1, np.nan)]
+        start = end
+    table = np.asarray(points[:-1], dtype=np.float64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+def _count_axis(ax: Axes, highest: float) -> None:
+    ax.set_ylim(0, max(highest, 1) * HEADROOM)
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _legend(ax: Axes) -> None:
+    """Above the panel, to the right of its title."""
+    count = len(ax.get_legend_handles_labels()[1])
+    if count:
+        ax.legend(ncols=min(count, 4), loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.15)
+
+
+def label_minutes(axes: Sequence[Axes], text: str = "minutes since the fault") -> None:
     """Name the time axis of the lowest panel."""
     axes[-1].set_xlabel(text)
 

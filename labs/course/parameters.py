@@ -38,7 +38,7 @@ class Number:
         """Whether a value is of the type and in the range."""
         if isinstance(value, bool) or not isinstance(value, int if self.is_whole else (int, float)):
             return False
-        return self.lowest <= value <= self.highest
+        return self.lowest <= value <= self.highest  # never true of nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +88,15 @@ def check_parameters(namespace: Mapping[str, Any], **rules: Rule) -> dict[str, A
     return {name: namespace[name] for name in rules}
 
 
+def assigned_names(source: str) -> list[str]:
+    """The names that some Python source assigns, in order."""
+    stored = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name))
+    return list(dict.fromkeys(node.id for node in stored if isinstance(node.ctx, ast.Store)))
+
+
 def _injected_names() -> list[str]:
     """Names that papermill has set, from the history of this kernel."""
     shell = IPython.get_ipython()
     sources: Sequence[str] = shell.user_ns.get("In", ()) if shell is not None else ()
-    names: dict[str, None] = {}
-    for source in sources:
-        if source.startswith(INJECTED):
-            for node in ast.walk(ast.parse(source)):
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                    names[node.id] = None
-    return list(names)
+    injected = [source for source in sources if source.startswith(INJECTED)]
+    return [name for source in injected for name in assigned_names(source)]

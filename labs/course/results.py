@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from labs.course.manifests import PROJECT_ROOT
 from labs.errors import UsageError
@@ -68,10 +72,32 @@ def save_result(result: Result, directory: str = "", **extra: Any) -> Path:
     """Write ``<lab>.json`` with the result and what the lab adds; returns the path, below the project if it is."""
     path = run_directory(result.lab, directory) / f"{result.lab}.json"
     try:
-        path.write_text(json.dumps(asdict(result) | extra, indent=2, default=str) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(plain(asdict(result) | extra), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror}); set run_directory to another folder.") from None
     return path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: numpy's numbers as numbers, times as ISO texts, what is no number (nan) as null.
+
+    Raises TypeError for anything else that JSON cannot say.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    raise TypeError(f"a result cannot hold {value!r}, a {type(value).__name__}")
 
 
 def load_results(directory: Path) -> list[dict[str, Any]]:

@@ -40,10 +40,11 @@ class Endpoints:
 
 
 class Sidecar:
-    """A lab server that this process started."""
+    """A lab server that this process started; it starts while the caller goes on, until ``await_ready``."""
 
     def __init__(self, seed: int, *, speed: float | None = None) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="chaos-crunch-", ignore_cleanup_errors=True)
+        self.endpoints: Endpoints
         self.directory = Path(self._folder.name)
         command = [sys.executable, "-m", "labs", "serve", "--seed", str(seed), "--directory", str(self.directory)]
         if speed is not None:
@@ -58,9 +59,9 @@ class Sidecar:
                 start_new_session=True,
                 cwd=Path(__file__).parents[2],
             )
-        self.endpoints = self._await_ready()
 
-    def _await_ready(self) -> Endpoints:
+    def await_ready(self) -> Endpoints:
+        """Where the server is, once it is ready. Raises UsageError when it ended instead."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -69,7 +70,8 @@ class Sidecar:
             last = reason[-1] if reason else f"exit code {self._process.returncode}"
             self._folder.cleanup()
             raise UsageError(f"The lab's cluster did not start: {last}")
-        return Endpoints(**json.loads(line))
+        self.endpoints = Endpoints(**json.loads(line))
+        return self.endpoints
 
     @property
     def is_running(self) -> bool:

@@ -77,11 +77,6 @@ class Process(Protocol):
         """Whether every later check will be answered as the last one was, so that none needs asking."""
         ...
 
-    @property
-    def is_load_steady(self) -> bool:
-        """Whether ``cpu_used_ns`` can be asked for any moment since the start, not only for now."""
-        ...
-
     def start(self) -> None:
         """Begin."""
         ...
@@ -102,11 +97,11 @@ class Process(Protocol):
         """Call ``answer`` once, now or later; or never, when the program hangs."""
         ...
 
-    def cpu_used_ns(self, at_ns: int) -> int:
-        """CPU time used from the start to ``at_ns``."""
+    def cpu_used_ns(self, now_ns: int) -> int:
+        """CPU time used since the start."""
         ...
 
-    def memory_bytes(self, at_ns: int) -> int:
+    def memory_bytes(self, now_ns: int) -> int:
         """The working set."""
         ...
 

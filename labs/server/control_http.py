@@ -8,7 +8,7 @@ import json
 from aiohttp import web
 
 from labs.errors import UsageError
-from labs.server.pacing import Clocked
+from labs.server.pacing import Clocked, Pacer
 from labs.units import SECOND_NS, parse_duration, rfc3339_micro
 
 SLICE_NS = 5 * SECOND_NS
@@ -18,8 +18,9 @@ SLICE_NS = 5 * SECOND_NS
 class ControlDoor:
     """Handlers over a world's clock. One request moves it at a time; others wait their turn."""
 
-    def __init__(self, world: Clocked) -> None:
+    def __init__(self, world: Clocked, pacer: Pacer) -> None:
         self._world = world
+        self._pacer = pacer
         self._moving = asyncio.Lock()
 
     async def get(self, request: web.Request) -> web.Response:
@@ -28,6 +29,8 @@ class ControlDoor:
 
     async def post(self, request: web.Request) -> web.Response:
         """Move the clock on, then tell the time."""
+        # Whoever moves the clock does not wait for it to move by itself.
+        self._pacer.requested("advance")
         try:
             body = json.loads(await request.read())
             length_ns = parse_duration(body["advance"])

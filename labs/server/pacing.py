@@ -19,10 +19,10 @@ IDLE_S = 0.15
 """A client that got something is given this long to react before it counts as blocked."""
 
 REPEATS = 3
-"""The same request this many times in a row counts as waiting."""
+"""The same request this many times in a row, with a pause between them, counts as waiting."""
 
-POLL_MEMORY_S = 15.0
-"""A poller that has not asked for this long has gone away."""
+PAUSE_S = 0.2
+"""A client that asks again sooner reads, and does not wait."""
 
 
 class Clocked(Protocol):
@@ -47,7 +47,8 @@ class Pacer:
         self._idle_since: dict[object, float] = {}
         self._last_request: tuple[str, ...] = ()
         self._repeats = 0
-        self._last_repeat = 0.0
+        self._last_request_s = 0.0
+        self._pause_s = 0.0
         self._woken = False
 
     def watch_opened(self, watch: object) -> None:
@@ -65,15 +66,21 @@ class Pacer:
         self._idle_since.pop(watch, None)
 
     def requested(self, *request: str) -> None:
-        """A request came: the same one again and again means that its client waits for a change."""
-        self._repeats = self._repeats + 1 if request == self._last_request else 1
+        """A request came: the same one again and again, after pauses, means that its client waits for a change."""
+        now_s = time.monotonic()
+        pause_s = now_s - self._last_request_s
+        if request != self._last_request:
+            self._repeats = 1
+        elif pause_s >= PAUSE_S:
+            self._repeats += 1
+            self._pause_s = pause_s
         self._last_request = request
-        self._last_repeat = time.monotonic()
+        self._last_request_s = now_s
 
     def _is_blocked(self, now_s: float) -> bool:
         if self._idle_since:
             return now_s - max(self._idle_since.values()) >= IDLE_S
-        return self._repeats >= REPEATS and now_s - self._last_repeat < POLL_MEMORY_S
+        return self._repeats >= REPEATS and now_s - self._last_request_s < 2 * self._pause_s
 
     async def run(self) -> None:
         """Tick for ever; ends by cancellation."""

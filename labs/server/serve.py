@@ -89,7 +89,7 @@ async def _doors(world: World, credentials: Credentials, options: Options) -> As
     context, authority_pem = issue_certificate()
     kubernetes = KubernetesDoor(world.rest, credentials.kubernetes_token, pacer)
     aws = AwsDoor(world, credentials.aws_access_key_id, pacer.requested)
-    control = ControlDoor(world)
+    control = ControlDoor(world, pacer)
     token = credentials.control_token
     kubernetes_socket = _listen(options.port, "--port")
     aws_socket = _listen(options.aws_port, "--aws-port")

@@ -16,7 +16,7 @@ import pytest
 from stand_ins import Cluster, TinyKubelet
 
 from labs.api.client import Client
-from labs.api.store import Object, WatchEvent
+from labs.api.store import WatchEvent
 from labs.controlplane.deployment.controller import DeploymentController
 from labs.controlplane.replicaset import ReplicaSetController
 
@@ -96,23 +96,14 @@ def replayed(recording: dict[str, Any]) -> Journal:
 
     cluster.client.subscribe("deployments.apps", note)
     cluster.client.subscribe("replicasets.apps", note)
-    cluster.create("deployments.apps", with_defaults(recording["deployment"]))
+    deployment = recording["deployment"]
+    cluster.create("deployments.apps", {**deployment, "metadata": dict(deployment["metadata"])})
     cluster.run(SETTLE_S)
     for row in recording["trace"]:
         if "action" in row:
             act(cluster, recording["deployment"]["metadata"]["name"], row["action"])
             cluster.run(SETTLE_S)
     return journal
-
-
-def with_defaults(deployment: Object) -> Object:
-    spec = deployment["spec"]
-    strategy = spec.get("strategy") or {}
-    if strategy.get("type", "RollingUpdate") == "RollingUpdate":
-        rolling = {"maxSurge": "25%", "maxUnavailable": "25%", **(strategy.get("rollingUpdate") or {})}
-        strategy = {"type": "RollingUpdate", "rollingUpdate": rolling}
-    limits = {"revisionHistoryLimit": 10, "progressDeadlineSeconds": 600}
-    return {**deployment, "metadata": dict(deployment["metadata"]), "spec": {**limits, **spec, "strategy": strategy}}
 
 
 def act(cluster: Cluster, name: str, action: str) -> None:

@@ -162,7 +162,10 @@ class Priorities:
             spec["priorityClassName"] = chosen["metadata"]["name"]
             value, policy = chosen["value"], chosen.get("preemptionPolicy", "PreemptLowerPriority")
         if spec.get("priority") not in (None, value):
-            why = f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; priority admission controller computed {value} from the given PriorityClass name"
+            why = (
+                f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; "
+                f"priority admission controller computed {value} from the given PriorityClass name"
+            )
             raise errors.forbidden("pods", name, why)
         spec["priority"] = value
         spec["preemptionPolicy"] = spec.get("preemptionPolicy") or policy
@@ -182,7 +185,8 @@ class Priorities:
             return
         for other in self._store.list("priorityclasses.scheduling.k8s.io"):
             if other.get("globalDefault"):
-                why = f"PriorityClass {other['metadata']['name']} is already marked as default. Only one default can exist"
+                taken = other["metadata"]["name"]
+                why = f"PriorityClass {taken} is already marked as default. Only one default can exist"
                 raise errors.forbidden("priorityclasses.scheduling.k8s.io", at(new, "metadata", "name") or "", why)
 
 

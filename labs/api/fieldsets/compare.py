@@ -43,6 +43,9 @@ ZERO_NUMBERS = {
 }
 """Fields of each type that are 0, not absent, in its zero value."""
 
+KEY_DEFAULTS = {"protocol": "TCP"}
+"""Defaults of the fields that tell a list's items apart (``default`` in the published OpenAPI v3)."""
+
 _ABSENT: Any = object()
 UNTYPED = Definition("", {})
 
@@ -55,7 +58,8 @@ def is_atomic(field: Field | None, value_type: Definition) -> bool:
 
 def key_of(element: dict[str, Any], keys: tuple[str, ...]) -> str:
     """The path element of a list's item."""
-    found = {key: element[key] for key in sorted(keys) if element.get(key) is not None}
+    filled = {**KEY_DEFAULTS, **element}
+    found = {key: filled[key] for key in sorted(keys) if filled.get(key) is not None}
     return f"k:{json.dumps(found, separators=(',', ':'), ensure_ascii=False)}"
 
 
@@ -94,7 +98,9 @@ class Comparison:
             if before is after or (before is not _ABSENT and after is not _ABSENT and before == after):
                 continue
             element = f"f:{key}"
-            self._value(before, after, field_of(owner, key), added.setdefault(element, {}), removed.setdefault(element, {}))
+            self._value(
+                before, after, field_of(owner, key), added.setdefault(element, {}), removed.setdefault(element, {})
+            )
 
     def _value(self, old: Any, new: Any, field: Field | None, added: Trie, removed: Trie) -> None:
         if old is _ABSENT:
@@ -139,8 +145,8 @@ def _zero_fields(owner: Definition, is_root: bool) -> dict[str, Any]:
     found: dict[str, Any] = {key: {} for key in ZERO_STRUCTS.get(owner.name, ())}
     if is_root:
         found |= {key: {} for key in ZERO_STRUCTS[""]}
-    found |= {key: None for key in ZERO_NULLS.get(owner.name, ())}
-    return found | {key: 0 for key in ZERO_NUMBERS.get(owner.name, ())}
+    found |= dict.fromkeys(ZERO_NULLS.get(owner.name, ()))
+    return found | dict.fromkeys(ZERO_NUMBERS.get(owner.name, ()), 0)
 
 
 def _map(value: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ sigs.k8s.io/structured-merge-diff merge/update.go.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,7 +71,9 @@ def decode_entries(encoded: Iterable[dict[str, Any]]) -> list[Entry]:
 
 def encode_entries(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     """managedFields in the server's order: Apply before Update, then by time and name."""
-    ordered = sorted(entries, key=lambda item: (item.operation, item.time or "", item.manager, item.api_version, item.subresource))
+    ordered = sorted(
+        entries, key=lambda item: (item.operation, item.time or "", item.manager, item.api_version, item.subresource)
+    )
     encoded = []
     for item in ordered:
         shown: dict[str, Any] = {"manager": item.manager, "operation": item.operation, "apiVersion": item.api_version}
@@ -130,17 +132,18 @@ def after_update(
 ) -> list[Entry]:
     """The entries after an update: the writer takes what it changed, everybody loses what is gone."""
     lost = union(added, removed)
-    mine: Callable[[Entry], bool] = lambda entry: entry.is_of(*writer)
-    kept = [replace(entry, fields=difference(entry.fields, lost)) for entry in entries if not mine(entry)]
-    own = next((entry.fields for entry in entries if mine(entry)), {})
-    taken = union(difference(own, removed), added)
-    old_time = next((entry.time for entry in entries if mine(entry)), time)
-    return [*kept, Entry(*writer, taken, old_time if taken == own else time)]
+    mine = next((entry for entry in entries if entry.is_of(*writer)), Entry(*writer, {}, time))
+    others = [entry for entry in entries if not entry.is_of(*writer)]
+    kept = [replace(entry, fields=difference(entry.fields, lost)) for entry in others]
+    taken = union(difference(mine.fields, removed), added)
+    return [*kept, Entry(*writer, taken, mine.time if taken == mine.fields else time)]
 
 
 def capped(entries: list[Entry]) -> list[Entry]:
     """At most ten Update entries: the oldest are merged into one, by version."""
-    updates = sorted((item for item in entries if item.operation == "Update" and item.fields), key=lambda item: item.time or "")
+    updates = sorted(
+        (item for item in entries if item.operation == "Update" and item.fields), key=lambda item: item.time or ""
+    )
     excess = len(updates) - MAX_UPDATE_MANAGERS
     if excess <= 0:
         return entries

@@ -82,4 +82,6 @@ def to_fields(trie: Trie) -> dict[str, Any]:
 
 def from_fields(fields: dict[str, Any]) -> Trie:
     """The trie of a FieldsV1."""
-    return {element: {} if element == MEMBER else from_fields(below) or {MEMBER: {}} for element, below in fields.items()}
+    return {
+        element: {} if element == MEMBER else from_fields(below) or {MEMBER: {}} for element, below in fields.items()
+    }

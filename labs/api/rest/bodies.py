@@ -14,6 +14,7 @@ import yaml
 from labs import errors
 from labs.api.resources import ResourceType
 from labs.api.rest.message import Request
+from labs.api.rest.protobuf import MEDIA_TYPE, decode_protobuf
 from labs.api.store import Object
 from labs.errors import ApiError
 
@@ -71,16 +72,17 @@ def parse_json(body: bytes, kind: str) -> Any:
         raise _unrecognized(kind, body, error) from None
 
 
+def _unknown(kind: str) -> str:
+    return f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
+
+
 def _unrecognized(kind: str, body: bytes, error: Exception) -> ApiError:
     if not body.strip():
         why, shown = "unexpected end of JSON input", "<empty>"
     else:
         shown = body[:200].decode("utf-8", "replace")
         why = _go_json_error(shown, error)
-    return errors.bad_request(
-        f"the object provided is unrecognized (must be of type {kind}): "
-        f"couldn't get version/kind; json parse error: {why} ({shown})"
-    )
+    return errors.bad_request(f"{_unknown(kind)}json parse error: {why} ({shown})")
 
 
 def _go_json_error(text: str, error: Exception) -> str:
@@ -97,8 +99,14 @@ def parse_yaml(body: bytes, kind: str) -> Any:
         return yaml.load(body, Loader=_JsonLoader)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         why = str(error).split("\n")[0]
-        message = f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; yaml parse error: {why}"
-        raise errors.bad_request(message) from None
+        raise errors.bad_request(f"{_unknown(kind)}yaml parse error: {why}") from None
+
+
+def _parse_protobuf(body: bytes, kind: str) -> Object:
+    try:
+        return decode_protobuf(body)
+    except (ValueError, RecursionError) as error:
+        raise errors.bad_request(f"{_unknown(kind)}protobuf decoding error: {error}") from None
 
 
 def decode(request: Request, kind: ResourceType) -> Object:
@@ -108,25 +116,32 @@ def decode(request: Request, kind: ResourceType) -> Object:
 
 def decode_as(request: Request, api_version: str, kind: str) -> Object:
     """The object of the body, which must be of this type or name none. Raises 400, 413 and 415."""
+    data = decode_data(request, kind)
+    check_type(data, api_version, kind)
+    return data
+
+
+def decode_data(request: Request, kind: str) -> Object:
+    """The object of the body, of whatever type it says. Raises 400, 413 and 415."""
     check_size(request.body)
     media = media_type(request)
     if media == "application/json":
         data = parse_json(request.body, kind)
     elif media in ("application/yaml", "text/yaml"):
         data = parse_yaml(request.body, kind)
+    elif media == MEDIA_TYPE:
+        data = _parse_protobuf(request.body, kind)
     else:
         raise unsupported_media_type()
     if not isinstance(data, dict):
         raise _not_an_object(kind, data)
-    check_type(data, api_version, kind)
     return data
 
 
 def _not_an_object(kind: str, data: Any) -> ApiError:
     names = {list: "array", str: "string", bool: "bool", int: "number", float: "number"}
     return errors.bad_request(
-        f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: "
-        f"json: cannot unmarshal {names.get(type(data), 'null')} into Go value of type "
+        f"{_unknown(kind)}json parse error: json: cannot unmarshal {names.get(type(data), 'null')} into Go value of type "
         'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
     )
 
@@ -149,9 +164,7 @@ def check_type(data: Object, api_version: str, kind: str) -> None:
     if metadata is None:
         data["metadata"] = {}
     elif not isinstance(metadata, dict):
-        version = api_version.rpartition("/")[2]
-        raise errors.bad_request(
-            f'{kind} in version "{version}" cannot be handled as a {kind}: json: cannot unmarshal '
-            f"{'array' if isinstance(metadata, list) else 'string'} into Go struct field {kind}.metadata of type v1.ObjectMeta"
-        )
+        version, found = api_version.rpartition("/")[2], "array" if isinstance(metadata, list) else "string"
+        why = f"json: cannot unmarshal {found} into Go struct field {kind}.metadata of type v1.ObjectMeta"
+        raise errors.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
     data["apiVersion"], data["kind"] = api_version, kind

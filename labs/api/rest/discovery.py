@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from labs.api.resources import ResourceType
-from labs.api.rest.negotiation import wants_aggregated_discovery
 from labs.api.rest.message import Request, Response, answer
+from labs.api.rest.negotiation import wants_aggregated_discovery
 from labs.api.rest.routes import SUBRESOURCE_VERBS, GroupVersion
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -62,7 +62,9 @@ def resource_list(group: str, version: str, types: Mapping[str, ResourceType]) -
         rows.append(row)
         rows += [_subresource_row(kind, subresource) for subresource in kind.subresources]
     if (group, version) == ("", "v1"):
-        rows.append({"name": "bindings", "singularName": "binding", "namespaced": True, "kind": "Binding", "verbs": ["create"]})
+        rows.append(
+            {"name": "bindings", "singularName": "binding", "namespaced": True, "kind": "Binding", "verbs": ["create"]}
+        )
     listing: dict[str, Any] = {"kind": "APIResourceList"}
     if group:
         listing["apiVersion"] = "v1"

@@ -100,6 +100,8 @@ def _state(store: Store, selection: Selection, namespace: str | None, version: i
     """The candidates now, or all objects as they were at ``version``. Raises 410."""
     if version is None or version >= store.resource_version:
         return selection.candidates(store, namespace)
+    if version < store.compacted_version:
+        raise ApiError(410, "Expired", LIST_EXPIRED)
     objects = {(namespace_of(obj), name_of(obj)): obj for obj in store.list(selection.resource, namespace)}
     for event in reversed(store.events_since(selection.resource, version)):
         key = (namespace_of(event.object), name_of(event.object))

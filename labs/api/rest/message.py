@@ -58,8 +58,8 @@ class Request:
 
     def is_set(self, name: str) -> bool:
         """Whether a boolean query parameter is on, as apimachinery's Convert_Slice_string_To_bool reads it."""
-        values = self.query.get(name)
-        return bool(values) and values[0].lower() not in ("false", "0")
+        values = self.query.get(name) or ["false"]
+        return values[0].lower() not in ("false", "0")
 
 
 @dataclass(frozen=True, slots=True)

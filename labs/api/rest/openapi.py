@@ -126,17 +126,30 @@ def _converted(schema: Any) -> Any:
 def _paths(version: GroupVersion, kind: ResourceType, name: str | None) -> dict[str, Any]:
     scope = "namespaces/{namespace}/" if kind.is_namespaced else ""
     base = f"/{path_of(version)}/{scope}{kind.plural}"
-    type = {"group": kind.group, "version": kind.version, "kind": kind.kind}
+    identity = {"group": kind.group, "version": kind.version, "kind": kind.kind}
     schema = {"$ref": f"#/components/schemas/{name}"} if name else {"type": "object"}
-    common = {"x-kubernetes-group-version-kind": type, "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": schema}}}}}
+    common = {
+        "x-kubernetes-group-version-kind": identity,
+        "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": schema}}}},
+    }
     body = {"content": {"*/*": {"schema": schema}}}
     patches = [media for media in PATCH_TYPES if name or "strategic" not in media]
     patch_body = {"content": {media: {"schema": {"type": "object"}} for media in patches}}
     collection: dict[str, Any] = {"get": {**common, "x-kubernetes-action": "list"}}
     single: dict[str, Any] = {"get": {**common, "x-kubernetes-action": "get"}}
     if "create" in kind.verbs:
-        collection["post"] = {**common, "x-kubernetes-action": "post", "parameters": WRITE_PARAMETERS, "requestBody": body}
+        collection["post"] = {
+            **common,
+            "x-kubernetes-action": "post",
+            "parameters": WRITE_PARAMETERS,
+            "requestBody": body,
+        }
         single["put"] = {**common, "x-kubernetes-action": "put", "parameters": WRITE_PARAMETERS, "requestBody": body}
-        single["patch"] = {**common, "x-kubernetes-action": "patch", "parameters": WRITE_PARAMETERS, "requestBody": patch_body}
+        single["patch"] = {
+            **common,
+            "x-kubernetes-action": "patch",
+            "parameters": WRITE_PARAMETERS,
+            "requestBody": patch_body,
+        }
         single["delete"] = {**common, "x-kubernetes-action": "delete"}
     return {base: collection, f"{base}/{{name}}": single}

@@ -12,6 +12,7 @@ from typing import Any
 from labs import errors
 from labs.api.deletion import DeleteOptions
 from labs.api.fieldsets.limits import MAX_MANAGER_LENGTH
+from labs.api.rest import bodies
 from labs.api.rest.message import Request
 from labs.api.strategy import FieldError, forbidden, invalid, not_supported
 from labs.errors import ApiError
@@ -52,7 +53,11 @@ def write_options(request: Request, kind: str) -> WriteOptions:
     problems: list[FieldError] = []
     named = request.option("fieldManager")
     if len(named) > MAX_MANAGER_LENGTH:
-        problems.append(FieldError("FieldValueTooLong", "fieldManager", f"Too long: may not be more than {MAX_MANAGER_LENGTH} bytes"))
+        problems.append(
+            FieldError(
+                "FieldValueTooLong", "fieldManager", f"Too long: may not be more than {MAX_MANAGER_LENGTH} bytes"
+            )
+        )
     problems += _dry_run_problems(list(request.query.get("dryRun", ())))
     validation = request.option("fieldValidation")
     if validation not in FIELD_VALIDATIONS:
@@ -63,7 +68,9 @@ def write_options(request: Request, kind: str) -> WriteOptions:
     if kind == "PatchOptions" and not is_apply and "force" in request.query:
         problems.append(forbidden("force", "may not be specified for non-apply patch"))
     raise_options(kind, problems)
-    return WriteOptions(bool(request.query.get("dryRun")), validation or "Warn", manager_of(request), request.is_set("force"))
+    return WriteOptions(
+        bool(request.query.get("dryRun")), validation or "Warn", manager_of(request), request.is_set("force")
+    )
 
 
 def _dry_run_problems(values: list[str]) -> list[FieldError]:
@@ -76,7 +83,7 @@ def delete_options(request: Request) -> DeleteOptions:
     """DeleteOptions of the body, or of the query when there is no body. Raises 400 and 422."""
     given: dict[str, Any] = {}
     if request.body.strip():
-        given = _delete_body(request.body)
+        given = bodies.decode_data(request, "DeleteOptions")
     else:
         if request.option("gracePeriodSeconds"):
             given["gracePeriodSeconds"] = parse_int(request.option("gracePeriodSeconds"))
@@ -88,16 +95,6 @@ def delete_options(request: Request) -> DeleteOptions:
     return options_from_body(given)
 
 
-def _delete_body(body: bytes) -> dict[str, Any]:
-    try:
-        given = json.loads(body)
-    except ValueError:
-        raise errors.bad_request("couldn't get version/kind; json parse error: invalid character in DeleteOptions") from None
-    if not isinstance(given, dict):
-        raise errors.bad_request("expected DeleteOptions")
-    return given
-
-
 def options_from_body(given: dict[str, Any]) -> DeleteOptions:
     """DeleteOptions from their wire form. Raises 422."""
     propagation = given.get("propagationPolicy") or None
@@ -106,7 +103,9 @@ def options_from_body(given: dict[str, Any]) -> DeleteOptions:
         problems.append(not_supported("propagationPolicy", propagation, (*PROPAGATIONS, "nil")))
     orphans = given.get("orphanDependents")
     if orphans is not None and propagation is not None:
-        problems.append(invalid("propagationPolicy", propagation, "orphanDependents and deletionPropagation cannot be both set"))
+        problems.append(
+            invalid("propagationPolicy", propagation, "orphanDependents and deletionPropagation cannot be both set")
+        )
     problems += _dry_run_problems(list(given.get("dryRun") or ()))
     raise_options("DeleteOptions", problems)
     if orphans is not None:
@@ -176,12 +175,21 @@ def _watch_problems(options: ListOptions) -> list[FieldError]:
     problems: list[FieldError] = []
     if options.sends_initial_events is None:
         if options.match:
-            problems.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"))
+            problems.append(
+                forbidden(
+                    "resourceVersionMatch",
+                    "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+                )
+            )
         return problems
     if options.match != "NotOlderThan":
-        problems.append(forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"))
+        problems.append(
+            forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
+        )
     if options.sends_initial_events and not options.bookmarks:
-        problems.append(forbidden("sendInitialEvents", "sendInitialEvents requires setting allowWatchBookmarks to true"))
+        problems.append(
+            forbidden("sendInitialEvents", "sendInitialEvents requires setting allowWatchBookmarks to true")
+        )
     return problems
 
 
@@ -190,4 +198,4 @@ def parse_int(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise errors.bad_request(f'strconv.ParseInt: parsing {json.dumps(text)}: invalid syntax') from None
+        raise errors.bad_request(f"strconv.ParseInt: parsing {json.dumps(text)}: invalid syntax") from None

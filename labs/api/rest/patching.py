@@ -71,7 +71,8 @@ def _parse(body: bytes) -> Any:
 
 def _json_patched(old: Object, patch: Any) -> Any:
     if isinstance(patch, list) and len(patch) > MAX_OPERATIONS:
-        message = f"Request entity too large: The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(patch)}"
+        why = f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(patch)}"
+        message = f"Request entity too large: {why}"
         raise ApiError(413, "RequestEntityTooLarge", message, {})
     try:
         operations = decode_json_patch(patch)

@@ -104,9 +104,7 @@ class Selection:
             if item.operator == "=" and item.field == "spec.nodeName" and self.resource == "pods":
                 return store.by_index("pods", "spec.nodeName", item.value, namespace)
         pairs = [
-            f"{item.key}={item.values[0]}"
-            for item in self.labels.requirements or ()
-            if item.operator in ("=", "==")
+            f"{item.key}={item.values[0]}" for item in self.labels.requirements or () if item.operator in ("=", "==")
         ]
         if pairs:
             rarest = min(pairs, key=lambda pair: store.index_size(self.resource, "label", pair))

@@ -19,7 +19,16 @@ from labs.api.store import Object
 from labs.units import parse_rfc3339
 
 JSON_NAMES = ((bool, "bool"), (str, "string"), (list, "array"), (dict, "object"), ((int, float), "number"))
-FREE_NAMES = ("Quantity", "IntOrString", "JSON", "RawExtension", "FieldsV1", "Time", "MicroTime", "JSONSchemaPropsOrBool")
+FREE_NAMES = (
+    "Quantity",
+    "IntOrString",
+    "JSON",
+    "RawExtension",
+    "FieldsV1",
+    "Time",
+    "MicroTime",
+    "JSONSchemaPropsOrBool",
+)
 
 
 @dataclass(slots=True)
@@ -107,7 +116,9 @@ def _walk_element(item: Any, element: Definition, owner: Definition, path: str, 
 def _check_free(item: Any, name: str) -> None:
     if name == "Quantity":
         if isinstance(item, (dict, list, bool)):
-            raise ValueError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
+            raise ValueError(
+                "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+            )
         parse_quantity(item)
     elif name == "IntOrString" and not isinstance(item, (int, str)):
         raise ValueError(f"json: cannot unmarshal {_json_name(item)} into Go value of type int32")
@@ -176,8 +187,8 @@ def _go_type(target: Definition, place: Field | None) -> str:
     if name == "integer":
         return str(target.schema.get("format", "int64"))
     if name == "array":
-        element = place.element if place is not None else Definition("", {})
-        return f"[]{f'v1.{element.name}' if element.name else _go_type(element, None) if _types(element.schema) else 'string'}"
+        element = place.element if place is not None else Definition("", {"type": "string"})
+        return f"[]v1.{element.name}" if element.name else f"[]{_go_type(element, None)}"
     if name == "object":
         return f"v1.{target.name}" if target.name else "map[string]string"
     return {"boolean": "bool", "number": "float64"}.get(name, name)

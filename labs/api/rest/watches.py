@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from labs.api.resources import ResourceType
+from labs.api.rest.forms import partial, table, typed
 from labs.api.rest.lists import parse_version
 from labs.api.rest.message import Request, encode
-from labs.api.rest.forms import partial, table, typed
 from labs.api.rest.negotiation import Form
 from labs.api.rest.options import ListOptions
 from labs.api.rest.selection import Selection
@@ -75,9 +75,6 @@ class Encoder:
 class WatchStream:
     """One open watch. ``on_ready`` is called when there is something to pull, or the stream has ended."""
 
-    status = 200
-    headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
-
     def __init__(self, hub: WatchHub, selection: Selection, namespace: str | None, encoder: Encoder) -> None:
         self._hub = hub
         self._selection = selection
@@ -86,6 +83,8 @@ class WatchStream:
         self._pending: deque[tuple[str, Object] | bytes] = deque()
         self._timers: list[Timer] = []
         self._has_sent_columns = False
+        self.status = 200
+        self.headers = {"Content-Type": "application/json"}
         self.on_ready: Callable[[], None] | None = None
         self.is_closed = False
 
@@ -123,13 +122,13 @@ class WatchStream:
         """Take note of a change, as this selection sees it."""
         if self._namespace is not None and namespace_of(event.object) != self._namespace:
             return
-        type = event.type if self._selection.is_everything else self._type_in_selection(event)
-        if type:
+        seen_as = event.type if self._selection.is_everything else self._type_in_selection(event)
+        if seen_as:
             obj = event.object
-            if type == "DELETED" and event.type == "MODIFIED" and event.previous is not None:
+            if seen_as == "DELETED" and event.type == "MODIFIED" and event.previous is not None:
                 version = obj["metadata"]["resourceVersion"]
                 obj = {**event.previous, "metadata": {**event.previous["metadata"], "resourceVersion": version}}
-            self.push((type, obj))
+            self.push((seen_as, obj))
 
     def _type_in_selection(self, event: WatchEvent) -> str:
         is_in = event.type != "DELETED" and self._selection.matches(event.object)

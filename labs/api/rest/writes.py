@@ -20,7 +20,15 @@ from labs.api.rest.strict import check_fields
 from labs.api.store import Object
 from labs.errors import ApiError
 
-RETURNS_OBJECT_ON_DELETE = ("pods", "services", "namespaces", "serviceaccounts", "persistentvolumes", "persistentvolumeclaims", "resourcequotas")
+RETURNS_OBJECT_ON_DELETE = (
+    "pods",
+    "services",
+    "namespaces",
+    "serviceaccounts",
+    "persistentvolumes",
+    "persistentvolumeclaims",
+    "resourcequotas",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,9 @@ def update(api: ApiServer, request: Request, route: Route) -> Written:
         raise errors.bad_request(f"the name of the object ({name}) does not match the name on the URL ({route.name})")
     namespace = obj["metadata"].get("namespace")
     _fit_namespace(
-        obj, route, f"the namespace of the object ({namespace}) does not match the namespace on the request ({route.namespace})"
+        obj,
+        route,
+        f"the namespace of the object ({namespace}) does not match the namespace on the request ({route.namespace})",
     )
     is_new = api.store.get(route.type.resource, route.namespace, route.name) is None
     if not is_new and not route.type.allows_unconditional_update and not obj["metadata"].get("resourceVersion"):
@@ -108,7 +118,9 @@ def patch(api: ApiServer, request: Request, route: Route) -> Written:
 def _check_identity(new: Object, route: Route) -> None:
     name, namespace = new["metadata"].get("name"), new["metadata"].get("namespace") or ""
     if name != route.name:
-        raise errors.bad_request(f"the name of the object ({name or ''}) does not match the name on the URL ({route.name})")
+        raise errors.bad_request(
+            f"the name of the object ({name or ''}) does not match the name on the URL ({route.name})"
+        )
     if namespace != route.namespace:
         raise errors.bad_request(
             f"the namespace of the object ({namespace}) does not match the namespace on the request ({route.namespace})"
@@ -123,7 +135,9 @@ def _apply(api: ApiServer, request: Request, route: Route) -> Written:
     bodies.check_type(applied, route.type.api_version, route.type.kind)
     warnings = check_fields(route.type, applied, options.field_validation)
     applied["metadata"].setdefault("name", route.name)
-    _fit_namespace(applied, route, "the namespace of the provided object does not match the namespace sent on the request")
+    _fit_namespace(
+        applied, route, "the namespace of the provided object does not match the namespace sent on the request"
+    )
     _check_identity(applied, route)
     stored, is_new = api.apply(
         route.type.resource,

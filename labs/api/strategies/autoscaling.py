@@ -14,7 +14,10 @@ from labs.api.strategies.workloads import set_missing
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required
 
 DEFAULT_UTILIZATION_PERCENT = 80
-UP_POLICIES = [{"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15}]
+UP_POLICIES = [
+    {"type": "Pods", "value": 4, "periodSeconds": 15},
+    {"type": "Percent", "value": 100, "periodSeconds": 15},
+]
 DOWN_POLICIES = [{"type": "Percent", "value": 100, "periodSeconds": 15}]
 SOURCES = {
     "ContainerResource": "containerResource",
@@ -75,7 +78,12 @@ def _validate(obj: Object) -> list[FieldError]:
     for index, metric in enumerate(spec["metrics"]):
         problems += _metric(metric, f"spec.metrics[{index}]")
     if least == 0 and not any(item.get("type") in ("Object", "External") for item in spec["metrics"]):
-        problems.append(forbidden("spec.metrics", "must specify at least one Object or External metric to support scaling to zero replicas"))
+        problems.append(
+            forbidden(
+                "spec.metrics",
+                "must specify at least one Object or External metric to support scaling to zero replicas",
+            )
+        )
     behavior = spec.get("behavior") or {}
     for key in ("scaleUp", "scaleDown"):
         if behavior.get(key):
@@ -92,19 +100,19 @@ def _target_reference(reference: dict[str, Any], path: str, *, needs_group: bool
 
 
 def _metric(metric: dict[str, Any], path: str) -> list[FieldError]:
-    type = metric.get("type") or ""
-    if not type:
+    source_type = metric.get("type") or ""
+    if not source_type:
         return [required(f"{path}.type", "must specify a metric source type")]
-    if type not in SOURCES:
-        return [not_supported(f"{path}.type", type, sorted(SOURCES))]
-    key = SOURCES[type]
+    if source_type not in SOURCES:
+        return [not_supported(f"{path}.type", source_type, sorted(SOURCES))]
+    key = SOURCES[source_type]
     problems: list[FieldError] = []
     if metric.get(key) is None:
         problems.append(required(f"{path}.{key}", "must populate information for the given metric source"))
     for other in SOURCES.values():
         if other != key and metric.get(other) is not None:
             problems.append(forbidden(f"{path}.{other}", "must populate the given metric source only"))
-    return problems if problems else _source(type, metric[key], f"{path}.{key}")
+    return problems if problems else _source(source_type, metric[key], f"{path}.{key}")
 
 
 def _source(type: str, source: dict[str, Any], path: str) -> list[FieldError]:
@@ -127,11 +135,13 @@ def _source(type: str, source: dict[str, Any], path: str) -> list[FieldError]:
 
 def _target(target: dict[str, Any], path: str) -> list[FieldError]:
     problems: list[FieldError] = []
-    type = target.get("type") or ""
-    if not type:
+    target_type = target.get("type") or ""
+    if not target_type:
         problems.append(required(f"{path}.target.type", "must specify a metric target type"))
-    elif type not in ("Utilization", "Value", "AverageValue"):
-        problems.append(invalid(f"{path}.target.type", type, "must be either Utilization, Value, or AverageValue"))
+    elif target_type not in ("Utilization", "Value", "AverageValue"):
+        problems.append(
+            invalid(f"{path}.target.type", target_type, "must be either Utilization, Value, or AverageValue")
+        )
     for key in ("value", "averageValue"):
         if target.get(key) is not None and parse_quantity(target[key]).sign <= 0:
             problems.append(invalid(f"{path}.target.{key}", target[key], "must be positive"))
@@ -147,7 +157,9 @@ def _resource_target(target: dict[str, Any], path: str) -> list[FieldError]:
     if not has_utilization and not has_value:
         return [required(f"{path}.target.averageUtilization", ONE_TARGET)]
     if has_utilization and has_value:
-        return [forbidden(f"{path}.target.averageValue", "may not set both a target raw value and a target utilization")]
+        return [
+            forbidden(f"{path}.target.averageValue", "may not set both a target raw value and a target utilization")
+        ]
     return []
 
 
@@ -160,7 +172,11 @@ def _value_target(type: str, target: dict[str, Any], path: str) -> list[FieldErr
     if type == "External" and has_value and has_average:
         return [forbidden(f"{path}.target.value", "may not set both a target value for metric and a per-pod target")]
     if not has_value and not has_average:
-        what = "must set either a target value for metric or a per-pod target" if type == "External" else "must set either a target value or averageValue"
+        what = (
+            "must set either a target value for metric or a per-pod target"
+            if type == "External"
+            else "must set either a target value or averageValue"
+        )
         return [required(f"{path}.target.{'value' if type == 'External' else 'averageValue'}", what)]
     return []
 
@@ -171,7 +187,11 @@ def _rules(rules: dict[str, Any], path: str) -> list[FieldError]:
     if window is not None and window < 0:
         problems.append(invalid(f"{path}.stabilizationWindowSeconds", window, "must be greater than or equal to zero"))
     if window is not None and window > MAX_STABILIZATION_S:
-        problems.append(invalid(f"{path}.stabilizationWindowSeconds", window, f"must be less than or equal to {MAX_STABILIZATION_S}"))
+        problems.append(
+            invalid(
+                f"{path}.stabilizationWindowSeconds", window, f"must be less than or equal to {MAX_STABILIZATION_S}"
+            )
+        )
     if rules.get("selectPolicy") not in ("Max", "Min", "Disabled"):
         problems.append(not_supported(f"{path}.selectPolicy", rules.get("selectPolicy"), ("Disabled", "Max", "Min")))
     if not rules.get("policies"):

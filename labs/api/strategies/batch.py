@@ -72,7 +72,9 @@ def _template(spec: dict[str, Any], policies: tuple[str, ...]) -> list[FieldErro
 
 def _validate_job_update(new: Object, old: Object) -> list[FieldError]:
     problems: list[FieldError] = []
-    if new["spec"].get("completionMode") != "Indexed" or new["spec"].get("completions") != new["spec"].get("parallelism"):
+    if new["spec"].get("completionMode") != "Indexed" or new["spec"].get("completions") != new["spec"].get(
+        "parallelism"
+    ):
         problems += immutable(new["spec"], old["spec"], "completions", "spec")
     for key in ("selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "manualSelector"):
         problems += immutable(new["spec"], old["spec"], key, "spec")

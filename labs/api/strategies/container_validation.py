@@ -171,7 +171,13 @@ def _probes(container: dict[str, Any], path: str) -> list[FieldError]:
             continue
         here = f"{path}.{key}"
         problems += _handler(probe, here)
-        for number in ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"):
+        for number in (
+            "initialDelaySeconds",
+            "timeoutSeconds",
+            "periodSeconds",
+            "successThreshold",
+            "failureThreshold",
+        ):
             if (probe.get(number) or 0) < 0:
                 problems.append(invalid(f"{here}.{number}", probe[number], NOT_NEGATIVE))
         if key != "readinessProbe" and probe.get("successThreshold") not in (None, 1):

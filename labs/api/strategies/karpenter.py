@@ -50,7 +50,9 @@ def _validate_node_pool(obj: Object) -> list[FieldError]:
     problems += _pattern(template.get("expireAfter"), "spec.template.spec.expireAfter", DURATION)
     disruption = spec["disruption"]
     if disruption["consolidationPolicy"] not in POLICIES:
-        problems.append(not_supported("spec.disruption.consolidationPolicy", disruption["consolidationPolicy"], POLICIES))
+        problems.append(
+            not_supported("spec.disruption.consolidationPolicy", disruption["consolidationPolicy"], POLICIES)
+        )
     problems += _pattern(disruption["consolidateAfter"], "spec.disruption.consolidateAfter", DURATION)
     for index, budget in enumerate(disruption["budgets"]):
         problems += _budget(budget, f"spec.disruption.budgets[{index}]")
@@ -114,7 +116,9 @@ def _validate_node_claim_update(new: Object, old: Object) -> list[FieldError]:
 def _default_node_class(obj: Object) -> None:
     spec = obj.setdefault("spec", {})
     options = spec["metadataOptions"] = spec.get("metadataOptions") or {}
-    set_missing(options, httpEndpoint="enabled", httpProtocolIPv6="disabled", httpPutResponseHopLimit=1, httpTokens="required")
+    set_missing(
+        options, httpEndpoint="enabled", httpProtocolIPv6="disabled", httpPutResponseHopLimit=1, httpTokens="required"
+    )
 
 
 def _validate_node_class(obj: Object) -> list[FieldError]:

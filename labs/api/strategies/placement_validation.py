@@ -50,9 +50,13 @@ def _node_term(term: dict[str, Any], path: str) -> list[FieldError]:
         if operator in ("In", "NotIn") and not values:
             problems.append(required(f"{here}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
         elif operator in ("Exists", "DoesNotExist") and values:
-            problems.append(forbidden(f"{here}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+            problems.append(
+                forbidden(f"{here}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
+            )
         elif operator in ("Gt", "Lt") and len(values) != 1:
-            problems.append(required(f"{here}.values", "must be specified single value when `operator` is 'Lt' or 'Gt'"))
+            problems.append(
+                required(f"{here}.values", "must be specified single value when `operator` is 'Lt' or 'Gt'")
+            )
         elif operator not in ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"):
             problems.append(invalid(f"{here}.operator", operator, "not a valid selector operator"))
         key = item.get("key") or ""
@@ -88,9 +92,21 @@ def validate_tolerations(tolerations: Sequence[dict[str, Any]], path: str) -> li
         key, operator = item.get("key") or "", item.get("operator") or ""
         problems += [invalid(f"{here}.key", key, text) for text in names.qualified_name(key) if key]
         if not key and operator != "Exists":
-            problems.append(invalid(f"{here}.operator", operator, "operator must be Exists when `key` is empty, which means \"match all values and all keys\""))
+            problems.append(
+                invalid(
+                    f"{here}.operator",
+                    operator,
+                    'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+                )
+            )
         if item.get("tolerationSeconds") is not None and item.get("effect") != "NoExecute":
-            problems.append(invalid(f"{here}.effect", item.get("effect") or "", "effect must be 'NoExecute' when `tolerationSeconds` is set"))
+            problems.append(
+                invalid(
+                    f"{here}.effect",
+                    item.get("effect") or "",
+                    "effect must be 'NoExecute' when `tolerationSeconds` is set",
+                )
+            )
         if operator == "Exists" and item.get("value"):
             problems.append(invalid(f"{here}.operator", item, "value must be empty when `operator` is 'Exists'"))
         elif operator not in ("", "Equal", "Exists", "Lt", "Gt"):

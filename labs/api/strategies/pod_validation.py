@@ -40,7 +40,9 @@ def validate_pod_spec(spec: dict[str, Any], path: str) -> list[FieldError]:
     problems += name_in(spec, "nodeName", names.dns1123_subdomain, path)
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None and not 1 <= deadline <= 2**31 - 1:
-        problems.append(invalid(f"{path}.activeDeadlineSeconds", deadline, "must be between 1 and 2147483647, inclusive"))
+        problems.append(
+            invalid(f"{path}.activeDeadlineSeconds", deadline, "must be between 1 and 2147483647, inclusive")
+        )
     problems += name_in(spec, "hostname", names.dns1123_label, path)
     problems += name_in(spec, "subdomain", names.dns1123_label, path)
     problems += validate_tolerations(spec.get("tolerations") or (), f"{path}.tolerations")
@@ -56,9 +58,7 @@ def _volumes(volumes: Sequence[dict[str, Any]], path: str) -> tuple[set[str], li
     for index, volume in enumerate(volumes):
         here = f"{path}[{index}]"
         sources = [key for key, value in volume.items() if key != "name" and value is not None]
-        problems += [
-            forbidden(f"{here}.{key}", "may not specify more than 1 volume type") for key in sources[1:]
-        ]
+        problems += [forbidden(f"{here}.{key}", "may not specify more than 1 volume type") for key in sources[1:]]
         problems += _volume_source(volume, here)
         name = volume.get("name") or ""
         if not name:
@@ -72,7 +72,12 @@ def _volumes(volumes: Sequence[dict[str, Any]], path: str) -> tuple[set[str], li
 
 def _volume_source(volume: dict[str, Any], path: str) -> list[FieldError]:
     problems: list[FieldError] = []
-    for key, name in (("configMap", "name"), ("secret", "secretName"), ("persistentVolumeClaim", "claimName"), ("hostPath", "path")):
+    for key, name in (
+        ("configMap", "name"),
+        ("secret", "secretName"),
+        ("persistentVolumeClaim", "claimName"),
+        ("hostPath", "path"),
+    ):
         source = volume.get(key)
         if source is not None and not source.get(name):
             problems.append(required(f"{path}.{key}.{name}"))

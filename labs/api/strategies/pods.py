@@ -33,7 +33,7 @@ def qos_class(spec: dict[str, Any]) -> str:
                 if name in amounts and not parse_quantity(amounts[name]).is_zero:
                     requests.setdefault(name, []).append(amounts[name])
             has_both = name in limits and name in asked
-            if not has_both or not parse_quantity(limits[name]) == parse_quantity(asked[name]):
+            if not has_both or parse_quantity(limits[name]) != parse_quantity(asked[name]):
                 is_guaranteed = False
     if not requests:
         return "BestEffort"

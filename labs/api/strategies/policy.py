@@ -48,7 +48,9 @@ def _validate_class(obj: Object) -> list[FieldError]:
         text = "priority class names with 'system-' prefix are reserved for system use only"
         problems.append(forbidden("metadata.name", text))
     if not is_system and value > HIGHEST_USER_PRIORITY:
-        problems.append(forbidden("value", f"maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}"))
+        problems.append(
+            forbidden("value", f"maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}")
+        )
     return problems + one_of(obj, "preemptionPolicy", ("PreemptLowerPriority", "Never"), "")
 
 

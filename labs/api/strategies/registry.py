@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labs.api.store import Store
-from labs.api.strategies import autoscaling, batch, core, karpenter, policy, pods, services, workloads
+from labs.api.strategies import autoscaling, batch, core, karpenter, pods, policy, services, workloads
 from labs.api.strategy import Strategy
 from labs.sim.streams import Streams
 

@@ -15,7 +15,9 @@ NOT_NEGATIVE = "must be greater than or equal to 0"
 IMMUTABLE = "field is immutable"
 
 
-def one_of(holder: dict[str, Any], key: str, allowed: Sequence[str], path: str, *, is_required: bool = True) -> list[FieldError]:
+def one_of(
+    holder: dict[str, Any], key: str, allowed: Sequence[str], path: str, *, is_required: bool = True
+) -> list[FieldError]:
     """A choice: missing is Required (unless optional), any other value NotSupported."""
     value = holder.get(key)
     if value in allowed:
@@ -69,7 +71,9 @@ def _expression(item: dict[str, Any], path: str) -> list[FieldError]:
     if operator in ("In", "NotIn") and not values:
         problems.append(required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
     elif operator in ("Exists", "DoesNotExist") and values:
-        problems.append(forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+        problems.append(
+            forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
+        )
     elif operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
         problems.append(invalid(f"{path}.operator", operator, "not a valid selector operator"))
     key = item.get("key") or ""

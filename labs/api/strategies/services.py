@@ -24,7 +24,9 @@ SERVICE_RANGE = ipaddress.IPv4Network("172.20.0.0/16")
 FIRST_NODE_PORT, LAST_NODE_PORT = 30000, 32767
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 AFFINITY_TIMEOUT_S = 10800
-OUT_OF_RANGE = f"provided port is not in the valid range. The range of valid ports is {FIRST_NODE_PORT}-{LAST_NODE_PORT}"
+OUT_OF_RANGE = (
+    f"provided port is not in the valid range. The range of valid ports is {FIRST_NODE_PORT}-{LAST_NODE_PORT}"
+)
 
 
 def _default(obj: Object) -> None:
@@ -66,7 +68,9 @@ def _validate(obj: Object) -> list[FieldError]:
         problems.append(invalid("spec.clusterIPs[0]", "None", text))
     address = spec.get("clusterIP")
     if address and not is_headless and not _is_address(address):
-        problems.append(invalid("spec.clusterIPs[0]", address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"))
+        problems.append(
+            invalid("spec.clusterIPs[0]", address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")
+        )
     return problems
 
 
@@ -117,7 +121,11 @@ def _validate_update(new: Object, old: Object) -> list[FieldError]:
         return []
     problems: list[FieldError] = []
     if before.get("clusterIP") and before["clusterIP"] != after.get("clusterIP"):
-        problems.append(invalid("spec.clusterIPs[0]", after.get("clusterIPs") or [after.get("clusterIP")], "may not change once set"))
+        problems.append(
+            invalid(
+                "spec.clusterIPs[0]", after.get("clusterIPs") or [after.get("clusterIP")], "may not change once set"
+            )
+        )
     return problems
 
 
@@ -138,7 +146,11 @@ class Allocator:
         before, after = old["spec"], new["spec"]
         if after["type"] != "ExternalName" and not after.get("clusterIP") and before.get("clusterIP"):
             after["clusterIP"] = before["clusterIP"]
-        if after["type"] != "ExternalName" and not after.get("clusterIPs") and after.get("clusterIP") == before.get("clusterIP"):
+        if (
+            after["type"] != "ExternalName"
+            and not after.get("clusterIPs")
+            and after.get("clusterIP") == before.get("clusterIP")
+        ):
             after["clusterIPs"] = before.get("clusterIPs")
         taken = {(port.get("port"), port.get("protocol")): port.get("nodePort") for port in before.get("ports") or ()}
         for port in after.get("ports") or ():

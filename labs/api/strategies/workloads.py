@@ -59,7 +59,9 @@ def _replica_set_status(obj: Object) -> None:
     obj["status"] = {"replicas": 0}
 
 
-def validate_template(spec: dict[str, Any], path: str, *, restart_policies: tuple[str, ...] = ("Always",)) -> list[FieldError]:
+def validate_template(
+    spec: dict[str, Any], path: str, *, restart_policies: tuple[str, ...] = ("Always",)
+) -> list[FieldError]:
     """``ValidatePodTemplateSpec`` with the restart policies that the workload allows."""
     template = spec["template"]
     problems = label_map(at(template, "metadata", "labels"), f"{path}.metadata.labels")
@@ -69,7 +71,9 @@ def validate_template(spec: dict[str, Any], path: str, *, restart_policies: tupl
         problems = [item for item in problems if item.field != f"{path}.spec.restartPolicy"]
         problems.append(not_supported(f"{path}.spec.restartPolicy", policy, restart_policies))
     if template["spec"].get("activeDeadlineSeconds") is not None and restart_policies == ("Always",):
-        problems.append(forbidden(f"{path}.spec.activeDeadlineSeconds", "activeDeadlineSeconds in ReplicaSet is not Supported"))
+        problems.append(
+            forbidden(f"{path}.spec.activeDeadlineSeconds", "activeDeadlineSeconds in ReplicaSet is not Supported")
+        )
     return problems
 
 

@@ -1,1 +1,1 @@
-"""kube-scheduler: where a pod goes. Belongs here: queue, cache, filters, scores, preemption. Not here: starting the pod."""
+"""kube-scheduler. Belongs here: queue, cache, filters, scores, preemption, binding. Not here: running the pod."""

@@ -64,7 +64,7 @@ class Filters:
             self.pod_affinity.count(other, node, amount)
 
     def failure(self, node: NodeInfo) -> Failure | None:
-        """The first filter that refuses the node, or None; rivals with a nomination for the node count as being there."""
+        """The first filter that refuses the node, or None; rivals that are nominated for it count as being there."""
         if self.cache.nominated:
             failure = self._failure_beside_rivals(node)
             if failure is not None:

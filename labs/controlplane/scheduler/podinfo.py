@@ -30,7 +30,7 @@ NamespaceLabels = Callable[[str], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The part of a spec that, with the node object alone, says where the pod may run. Pods of one template share it."""
+    """What a spec says of the node object alone; pods of one template share it."""
 
     signature: str
     node_name: str = ""

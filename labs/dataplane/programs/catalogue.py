@@ -142,5 +142,5 @@ def entry_for(pod: Object, container: Object) -> Entry:
     except json.JSONDecodeError:
         override = None
     if not isinstance(override, dict):
-        raise UsageError(f"The annotation {DEMAND_ANNOTATION} is a JSON object such as {{\"cpu_ms\": 20}}; fix {text!r}.")
+        raise UsageError(f'The annotation {DEMAND_ANNOTATION} is a JSON object such as {{"cpu_ms": 20}}; fix {text!r}.')
     return parse_entry({**row, **override})

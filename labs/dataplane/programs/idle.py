@@ -89,7 +89,6 @@ class IdleProcess:
         self._timer: Timer | None = None
 
     is_health_steady = True
-    is_load_steady = True
 
     def start(self) -> None:
         """Print, and plan the end."""
@@ -120,10 +119,10 @@ class IdleProcess:
         """Healthy, as far as anybody can tell."""
         answer(Answer())
 
-    def cpu_used_ns(self, at_ns: int) -> int:
+    def cpu_used_ns(self, now_ns: int) -> int:
         """A start, then a trickle."""
-        return START_CPU_NS + round((at_ns - self._started_ns) * self._millicores / 1000)
+        return START_CPU_NS + round((now_ns - self._started_ns) * self._millicores / 1000)
 
-    def memory_bytes(self, at_ns: int) -> int:
+    def memory_bytes(self, now_ns: int) -> int:
         """A constant."""
         return self._working_set_bytes

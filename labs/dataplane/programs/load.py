@@ -109,7 +109,6 @@ class LoadProcess:
     __slots__ = ("_begin", "_connection", "_entry", "_source", "_started_ns", "_surroundings")
 
     is_health_steady = True
-    is_load_steady = False
 
     def __init__(
         self,
@@ -153,12 +152,12 @@ class LoadProcess:
         """Healthy as long as it runs."""
         answer(Answer())
 
-    def cpu_used_ns(self, at_ns: int) -> int:
+    def cpu_used_ns(self, now_ns: int) -> int:
         """A little for each request."""
-        trickle_ns = round((at_ns - self._started_ns) * self._entry.idle_millicores / 1000)
+        trickle_ns = round((now_ns - self._started_ns) * self._entry.idle_millicores / 1000)
         return trickle_ns + self._source.arrived * _CPU_PER_REQUEST_NS
 
-    def memory_bytes(self, at_ns: int) -> int:
+    def memory_bytes(self, now_ns: int) -> int:
         """A constant."""
         return round(self._entry.memory_mib * _MIB)
 

@@ -37,7 +37,8 @@ def ab_banner(plan: LoadPlan) -> str:
 
 def _rows(ledger: Ledger, source: Source) -> NDArray[np.void]:
     rows = ledger.rows()
-    return rows[rows["source"] == source.index]
+    own: NDArray[np.void] = rows[rows["source"] == source.index]
+    return own
 
 
 def ab_report(plan: LoadPlan, ledger: Ledger, source: ClosedLoop) -> str:
@@ -63,7 +64,11 @@ def ab_report(plan: LoadPlan, ledger: Ledger, source: ClosedLoop) -> str:
     for percent in _PERCENTAGES:
         value = ordered[-1] if percent == 100 else ordered[int(len(ordered) * percent / 100)]
         suffix = " (longest request)" if percent == 100 else ""
-        lines.append(f"  {percent}%  {round(float(value)):5d}{suffix}" if percent < 100 else f" 100%  {round(float(value)):5d}{suffix}")
+        lines.append(
+            f"  {percent}%  {round(float(value)):5d}{suffix}"
+            if percent < 100
+            else f" 100%  {round(float(value)):5d}{suffix}"
+        )
     return "\n".join(lines)
 
 
@@ -147,5 +152,7 @@ def fortio_report(plan: LoadPlan, ledger: Ledger, source: ConstantRate) -> str:
         code = Outcome(int(outcome)).status or -1
         statuses[code] = statuses.get(code, 0) + int(count)
     lines += [f"Code {code:3d} : {count} ({100 * count / len(rows):.1f} %)" for code, count in sorted(statuses.items())]
-    lines.append(f"All done {len(rows)} calls (plus 0 warmup) {1000 * seconds.mean():.3f} ms avg, {len(rows) / took_s:.1f} qps")
+    lines.append(
+        f"All done {len(rows)} calls (plus 0 warmup) {1000 * seconds.mean():.3f} ms avg, {len(rows) / took_s:.1f} qps"
+    )
     return "\n".join(lines)

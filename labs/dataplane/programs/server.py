@@ -86,7 +86,6 @@ class ServerProcess:
         self._timer: Timer | None = None
 
     is_health_steady = False
-    is_load_steady = False
 
     def start(self) -> None:
         """Take the address, and listen when the start-up is done."""
@@ -145,16 +144,16 @@ class ServerProcess:
         elif check.kind == "exec" or (not station.is_paused and station.inside < self._capacity):
             answer(Answer())
 
-    def cpu_used_ns(self, at_ns: int) -> int:
+    def cpu_used_ns(self, now_ns: int) -> int:
         """Start-up, requests, and a trickle; for now only."""
-        age_ns = at_ns - self._started_ns
+        age_ns = now_ns - self._started_ns
         trickle_ns = round(age_ns * self._entry.idle_millicores / 1000)
         startup_ns = to_ns(self._entry.startup_s)
         started = min(1.0, age_ns / startup_ns) if startup_ns else 1.0
         served_ns = self._service.station.cpu_used_ns() - self._cpu_base_ns
         return round(self._startup_cpu_ns * started) + served_ns + trickle_ns
 
-    def memory_bytes(self, at_ns: int) -> int:
+    def memory_bytes(self, now_ns: int) -> int:
         """A base, and what the calls inside hold."""
         entry = self._entry
         return round((entry.memory_mib + entry.memory_mib_per_call * self._service.station.inside) * _MIB)

@@ -66,6 +66,22 @@ class Conservation:
         return self.arrived == self.answered + self.failed + self.in_flight
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one source can say of its requests, for the report that its program prints."""
+
+    outcomes: dict[str, int]
+    """Ended requests by the name of their outcome, the frequent and the rare alike."""
+    response_bytes: int
+    latencies_ns: NDArray[np.int64]
+    """From the intended time, in ascending order."""
+
+    def percentile_ns(self, percent: float) -> int:
+        """The latency at ``percent`` as ``ab`` takes it: element n * percent / 100, at most the last."""
+        index = min(int(len(self.latencies_ns) * percent / 100), len(self.latencies_ns) - 1)
+        return int(self.latencies_ns[index]) if index >= 0 else 0
+
+
 class Ledger:
     """One row for each finished request, packed; whole blocks are sealed as numpy arrays."""
 
@@ -154,6 +170,17 @@ class Ledger:
             answered=answered,
             failed=len(rows) - answered,
             in_flight=sum(each.in_flight for each in chosen),
+        )
+
+    def summary(self, source: Source) -> Summary:
+        """Counts, bytes and latencies of one source's ended requests."""
+        rows = self.rows()
+        rows = rows[rows["source"] == source.index]
+        counts = np.bincount(rows["outcome"], minlength=len(Outcome))
+        return Summary(
+            outcomes={each.name: int(counts[each]) for each in Outcome if counts[each]},
+            response_bytes=int(rows["response_bytes"].sum(dtype=np.int64)),
+            latencies_ns=np.sort(rows["finished_ns"] - rows["intended_ns"]),
         )
 
     def digest(self) -> str:

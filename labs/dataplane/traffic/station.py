@@ -8,50 +8,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from labs.dataplane.traffic.call import Call, Span
 from labs.dataplane.traffic.cpu import Cpu, CpuShape
-from labs.dataplane.traffic.demand import BLOCK, Demand, Draws, Uniforms
+from labs.dataplane.traffic.demand import BLOCK, Draws, Uniforms
 from labs.dataplane.traffic.outcome import OK, Outcome, answer_for
+from labs.dataplane.traffic.profile import Listener, Profile
 from labs.sim.loop import Loop
 
 if TYPE_CHECKING:
     from labs.dataplane.traffic.client import Client
 
+__all__ = ["Profile", "Station"]
+
 _APP_500 = int(Outcome.APP_500)
 _APP_503 = int(Outcome.APP_503)
 _REFUSED = int(Outcome.REFUSED)
 _RESET = int(Outcome.RESET)
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What one request asks of a server."""
-
-    cpu: Demand
-    wait: Demand | None = None
-    """Waiting without CPU, for a disk for example, after the CPU work and before the calls."""
-    response_bytes: int = 0
-    error_rate: float = 0.0
-    """Share of requests that the program answers with 500 after its CPU work."""
-    cold_requests: int = 0
-    """The first requests after a start, each of which costs ``cold_factor`` times the CPU."""
-    cold_factor: float = 1.0
-
-
-class Listener(Enum):
-    """What a caller meets at the address."""
-
-    OPEN = auto()
-    REFUSING = auto()
-    """Connection refused."""
-    SILENT = auto()
-    """No answer at all: the host is gone."""
 
 
 class Station:
@@ -199,10 +175,7 @@ class Station:
             return
         call.step = 0
         if self._is_simple:
-            if self._downstream:
-                self._go_on(call)
-            else:
-                self._answer(call, OK)
+            self._go_on(call)
         elif self.profile.error_rate and self._uniforms.next() < self.profile.error_rate:
             self._answer(call, _APP_500)
         else:
@@ -216,26 +189,22 @@ class Station:
 
     def _go_on(self, call: Call) -> None:
         """Make the next call downstream, or answer when there is none left."""
-        step = call.step
-        downstream = self._downstream
-        if step == self._last_step:
+        if call.step == self._last_step:
             self._answer(call, OK)
             return
-        call.step = step + 1
-        call.child = child = Call(downstream[step], call, call.intended_ns, self._loop.now_ns)
+        client = self._downstream[call.step]
+        call.step += 1
+        call.child = child = Call(client, call, call.intended_ns, self._loop.now_ns)
         if call.span is not None:
             child.span = Span(call.span.trace, call.span, child.sent_ns)
-        downstream[step].begin(child)
+        client.begin(child)
 
     def answered(self, call: Call, at_ns: int, outcome: int) -> None:
         """A call downstream ended; its worker goes on."""
         parent = call.parent
         assert parent is not None
         if outcome == OK and not self._is_paused:
-            if parent.step == self._last_step:
-                self._answer(parent, OK)
-            else:
-                self._go_on(parent)
+            self._go_on(parent)
         else:
             parent.outcome = outcome
             self._continue(self._go_on if outcome == OK else self._give_up, parent)
@@ -266,7 +235,7 @@ class Station:
             call.span.outcome = outcome
         if self._queue:
             self._start(self._queue.popleft(), now_ns)
-        elif self._on_idle is not None and not self._inside:
+        elif self._on_idle is not None:
             self._tell_idle()
         if call.is_open:
             call.client.respond(call, outcome)
@@ -282,6 +251,11 @@ class Station:
     def is_refusing(self) -> bool:
         """Whether its clients know that their kept connections are closed."""
         return self._listener is Listener.REFUSING
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether its processes stand still."""
+        return self._is_paused
 
     def open(self) -> None:
         """The program listens, for the first time or again; its first requests are cold."""
@@ -305,12 +279,11 @@ class Station:
         """``stop_accepting``, and ``on_idle`` once when nothing is left inside, at once if so now."""
         self.stop_accepting()
         self._on_idle = on_idle
-        if not self._inside:
-            self._tell_idle()
+        self._tell_idle()
 
     def _tell_idle(self) -> None:
-        on_idle, self._on_idle = self._on_idle, None
-        if on_idle is not None:
+        if self._on_idle is not None and not self._inside:
+            on_idle, self._on_idle = self._on_idle, None
             on_idle()
 
     def kill(self) -> None:

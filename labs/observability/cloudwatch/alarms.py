@@ -108,13 +108,15 @@ class AlarmEngine:
     def _schedule(self) -> None:
         """Sets the next tick: whole minutes, or every 10 s while there is a short-period alarm."""
         rules = [alarm.rule for alarm in self._alarms.values() if isinstance(alarm.rule, MetricAlarmRule)]
-        if self._tick is not None:
+        if not rules:
+            return
+        grid_ns = SHORT_TICK_NS if any(rule.period_ns < MINUTE_NS for rule in rules) else MINUTE_NS
+        next_ns = self._loop.now_ns // grid_ns * grid_ns + grid_ns
+        if self._tick is not None and self._tick.is_pending:
+            if self._tick.time_ns <= next_ns:
+                return
             self._tick.cancel()
-            self._tick = None
-        if rules:
-            grid_ns = SHORT_TICK_NS if any(rule.period_ns < MINUTE_NS for rule in rules) else MINUTE_NS
-            next_ns = self._loop.now_ns // grid_ns * grid_ns + grid_ns
-            self._tick = self._loop.at(next_ns, self._on_tick, priority=AFTER_ALL_ELSE)
+        self._tick = self._loop.at(next_ns, self._on_tick, priority=AFTER_ALL_ELSE)
 
     def _on_tick(self) -> None:
         is_whole_minute = self._loop.now_ns % MINUTE_NS == 0
@@ -175,22 +177,20 @@ class AlarmEngine:
         return None if alarm is None else alarm.state
 
     def _change(self, alarm: Alarm, state: State, reason: str, data: str | None) -> None:
-        """Changes a state and, one after the other, those of the composite alarms above it."""
+        """Changes a state, then those of the composite alarms above it; a cycle of composites ends there."""
         if state == alarm.state:
             return
-        seen: set[str] = set()
-        waiting = [(alarm, state, reason, data)]
-        while waiting:
-            changed, new_state, why, facts = waiting.pop(0)
-            if changed.name in seen or changed.state == new_state:
-                continue
-            seen.add(changed.name)
-            self._change_one(changed, new_state, why, facts)
-            reason_above = f"{changed.arn} transitioned to {new_state} at {long_date_text(self._loop.now_ns)}"
-            for parent in self.parents(changed.name):
+        self._change_one(alarm, state, reason, data)
+        seen, changed = {alarm.name}, [alarm]
+        for child in changed:
+            reason = f"{child.arn} transitioned to {child.state} at {long_date_text(self._loop.now_ns)}"
+            for parent in self.parents(child.name):
                 assert isinstance(parent.rule, Rule)
                 above = self._rule_state(parent.rule)
-                waiting.append((parent, above, reason_above, self._triggering([changed.name])))
+                if parent.name not in seen and parent.state != above:
+                    self._change_one(parent, above, reason, self._triggering([child.name]))
+                    seen.add(parent.name)
+                    changed.append(parent)
 
     def _change_one(self, alarm: Alarm, state: State, reason: str, data: str | None) -> None:
         old_state, old = alarm.state, history_state(alarm)

@@ -6,7 +6,7 @@ goes on on a later page has StatusCode PartialData. All pages show the data as i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labs.observability.cloudwatch.metric_queries import Computation, Result, parse_queries
@@ -33,9 +33,13 @@ def get_metric_data(store: MetricStore, now_ns: int, params: Mapping[str, Any]) 
     if not any(query.is_returned for query in queries):
         raise validation("At least one of the queries must have ReturnData set to true.")
     first, as_of_ns = read_token(params, 2) or (0, now_ns)
-    results = Computation(store, queries, (params["StartTime"], params["EndTime"]), as_of_ns).results()
+    computation = Computation(store, queries, (params["StartTime"], params["EndTime"]), as_of_ns)
+    results = computation.results()
     is_newest_first = params.get("ScanBy") != "TimestampAscending"
-    answer: dict[str, Any] = {"MetricDataResults": _page(results, first, size, is_newest_first), "Messages": []}
+    answer: dict[str, Any] = {
+        "MetricDataResults": _page(results, first, size, is_newest_first),
+        "Messages": _messages(computation.notices),
+    }
     if first + size < sum(result.series.values.size for result in results):
         answer["NextToken"] = make_token(params, first + size, as_of_ns)
     return answer
@@ -63,5 +67,9 @@ def _result(result: Result, start: int, end: int, is_newest_first: bool) -> dict
         "StatusCode": "Complete" if end == values.size else "PartialData",
     }
     if result.messages:
-        member["Messages"] = [{"Code": code, "Value": text} for code, text in result.messages]
+        member["Messages"] = _messages(result.messages)
     return member
+
+
+def _messages(notices: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"Code": code, "Value": text} for code, text in notices]

@@ -139,7 +139,10 @@ class Result:
 
 
 class Computation:
-    """The queries of a request over [start, end), as can be read at ``as_of_ns``. One use."""
+    """The queries of a request over [start, end), as can be read at ``as_of_ns``. One use.
+
+    ``notices`` are code and text of what concerns the request as a whole; complete after ``results``.
+    """
 
     def __init__(
         self,
@@ -158,6 +161,7 @@ class Computation:
         self._messages: dict[str, tuple[tuple[str, str], ...]] = {}
         self._counts: dict[str, Series] = {}
         self._open: list[str] = []
+        self.notices: list[tuple[str, str]] = []
         self._sources = {q.id: _source(q.metric) for q in queries if q.metric is not None}
         self._default_labels = dict(zip(self._sources, default_labels(list(self._sources.values())), strict=True))
 
@@ -226,6 +230,8 @@ class Computation:
         if not is_valid_period(period_s):
             raise MathError("Invalid period in SEARCH")
         keys = [k for k in self._store.metrics(self._as_of_ns, self._as_of_ns - 14 * DAY_NS) if search.finds(k)]
+        if len(keys) > MOST_SEARCHED:
+            self.notices.append(("MaxMetricsExceeded", "Maximum allowed metrics exceeded"))
         stats = [MetricStat(key, wanted, period_s, None) for key in keys[:MOST_SEARCHED]]
         labels = default_labels([_source(stat) for stat in stats])
         return tuple(replace(self._series(stat)[0], label=label) for stat, label in zip(stats, labels, strict=True))

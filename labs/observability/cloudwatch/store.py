@@ -145,7 +145,7 @@ class MetricStore:
             value = float(values)
             series.add(slot_ns, available_at_ns, (1.0, value, value, value))
             return
-        samples = np.asarray(values, np.float64)
+        samples = np.asarray(values, np.float64).reshape(-1)
         weights = np.ones(samples.size) if counts is None else np.asarray(counts, np.float64)
         samples, weights = samples[weights > 0], weights[weights > 0]
         if samples.size <= _FEW_VALUES:

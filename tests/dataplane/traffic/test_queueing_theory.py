@@ -6,7 +6,6 @@ from collections.abc import Callable
 from math import factorial
 
 import pytest
-
 from traffic_rig import Rig
 
 from labs.dataplane.traffic.demand import Demand

@@ -76,8 +76,12 @@ def test_ab_sends_exactly_n_with_at_most_c_at_a_time(rig: Rig, requests: int, co
     account = rig.ledger.conservation(source)
     assert (account.arrived, account.answered + account.failed, account.in_flight) == (requests, requests, 0)
     assert done_at == [source.finished_ns]
-    if concurrency > 32 and requests > 32:
-        assert account.failed > 0
+    summary = rig.ledger.summary(source)
+    assert sum(summary.outcomes.values()) == requests
+    assert summary.response_bytes == 100 * requests
+    assert summary.percentile_ns(50) <= summary.percentile_ns(99) <= summary.percentile_ns(100)
+    assert summary.percentile_ns(100) == summary.latencies_ns[-1]
+    assert ("APP_503" in summary.outcomes) == (min(requests, concurrency) > 16 + 16)
 
 
 def test_latency_counts_from_the_intended_time(rig: Rig) -> None:

@@ -8,7 +8,8 @@ from traffic_rig import Rig
 from labs.dataplane.traffic.cpu import Cpu, CpuShape, cpu_shape
 from labs.dataplane.traffic.demand import Demand
 from labs.dataplane.traffic.policy import Policy
-from labs.dataplane.traffic.station import Profile, Station
+from labs.dataplane.traffic.profile import Profile
+from labs.dataplane.traffic.station import Station
 from labs.units import MILLISECOND_NS as MS
 from labs.units import SECOND_NS
 

@@ -46,3 +46,54 @@ class Cloud:
     def wait(self, minutes: float) -> None:
         """Lets time pass."""
         self.loop.run_until(self.loop.now_ns + round(minutes * MINUTE_NS))
+
+
+Shape = dict[str, Any]
+TOPIC = "arn:aws:sns:us-east-1:123456789012:page"
+
+
+def alarm(name: str = "errors", **more: Any) -> Shape:
+    return {
+        "AlarmName": name,
+        "Namespace": "Shop",
+        "MetricName": "Errors",
+        "Statistic": "Sum",
+        "Period": 60,
+        "EvaluationPeriods": 5,
+        "DatapointsToAlarm": 3,
+        "Threshold": 5,
+        "TreatMissingData": "notBreaching",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "AlarmActions": [TOPIC],
+        **more,
+    }
+
+
+def without(params: Shape, *names: str) -> Shape:
+    return {name: value for name, value in params.items() if name not in names}
+
+
+def feed(cloud: Cloud, *values: float | None, metric: str = "Errors", delay_ns: int = 0, **more: Any) -> None:
+    """One value for each minute from now on, readable ``delay_ns`` after the minute's end."""
+    for minute, value in enumerate(values):
+        at_ns = cloud.loop.now_ns + minute * MINUTE_NS
+        if value is not None:
+            available_ns = at_ns + MINUTE_NS + delay_ns
+            cloud.watch.put("Shop", metric, (), at_ns, value, available_at_ns=available_ns, **more)
+
+
+def described(cloud: Cloud, name: str = "errors") -> Shape:
+    answer = cloud("DescribeAlarms", AlarmNames=[name], AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+    (found,) = answer["MetricAlarms"] + answer["CompositeAlarms"]
+    shape: Shape = found
+    return shape
+
+
+def changes(cloud: Cloud, name: str = "errors") -> list[tuple[float, str]]:
+    """Minute and summary of each state change."""
+    params = {"AlarmName": name, "HistoryItemType": "StateUpdate", "ScanBy": "TimestampAscending"}
+    items = cloud("DescribeAlarmHistory", AlarmTypes=["MetricAlarm", "CompositeAlarm"], **params)["AlarmHistoryItems"]
+    return [
+        ((item["Timestamp"] - START_NS) / MINUTE_NS, item["HistorySummary"].removeprefix("Alarm updated from "))
+        for item in items
+    ]

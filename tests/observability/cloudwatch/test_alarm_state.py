@@ -56,9 +56,15 @@ def test_enough_real_points_decide_alone(treatment: str) -> None:
 
 
 def test_comparisons() -> None:
-    assert [is_breaching(5, f"{name}Threshold", 5) for name in (
-        "GreaterThanOrEqualTo", "GreaterThan", "LessThan", "LessThanOrEqualTo",
-    )] == [True, False, False, True]  # fmt: skip
+    assert [
+        is_breaching(5, f"{name}Threshold", 5)
+        for name in (
+            "GreaterThanOrEqualTo",
+            "GreaterThan",
+            "LessThan",
+            "LessThanOrEqualTo",
+        )
+    ] == [True, False, False, True]
 
 
 def test_samples_that_a_percentile_needs() -> None:
@@ -69,9 +75,16 @@ def test_samples_that_a_percentile_needs() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(5, "5.0"), (0.0, "0.0"), (99.50160229693434, "99.50160229693434"), (1e7, "1.0E7"), (123456789.5, "1.234567895E8"),
-     (0.0005, "5.0E-4"), (-2e-5, "-2.0E-5")],
-)  # fmt: skip
+    [
+        (5, "5.0"),
+        (0.0, "0.0"),
+        (99.50160229693434, "99.50160229693434"),
+        (1e7, "1.0E7"),
+        (123456789.5, "1.234567895E8"),
+        (0.0005, "5.0E-4"),
+        (-2e-5, "-2.0E-5"),
+    ],
+)
 def test_numbers_look_as_in_java(value: float, text: str) -> None:
     assert java_double(value) == text
 
@@ -96,32 +109,74 @@ def criteria(n: int, m: int | None, treatment: str = "missing") -> Criteria:
 @pytest.mark.parametrize(
     ("n", "m", "treatment", "values", "state", "text"),
     [
-        (5, 3, "missing", (1, 7, 6, 2, 9), "ALARM",
-         "Threshold Crossed: 3 out of the last 5 datapoints [9.0 (02/03/26 09:04:00), 6.0 (02/03/26 09:02:00), "
-         "7.0 (02/03/26 09:01:00)] were greater than the threshold (5.0) (minimum 3 datapoints for OK -> ALARM "
-         "transition)."),
-        (1, 1, "missing", (None, None, 1), "OK",
-         "Threshold Crossed: 1 out of the last 1 datapoints [1.0 (02/03/26 09:02:00)] was not greater than the "
-         "threshold (5.0) (minimum 1 datapoint for ALARM -> OK transition)."),
-        (1, None, "notBreaching", (21.5,), "ALARM",
-         "Threshold Crossed: 1 datapoint [21.5 (02/03/26 09:00:00)] was greater than the threshold (5.0)."),
-        (1, None, "notBreaching", (None, None, None), "OK",
-         "Threshold Crossed: no datapoints were received for 1 period and 1 missing datapoint was treated as "
-         "[NonBreaching]."),
-        (2, None, "breaching", (None, None, None), "ALARM",
-         "Threshold Crossed: no datapoints were received for 2 periods and 2 missing datapoints were treated as "
-         "[Breaching]."),
-        (3, 2, "breaching", (None, None, 1, None, None), "ALARM",
-         "Threshold Crossed: 1 datapoint was received for 3 periods and 2 missing datapoints were treated as "
-         "[Breaching]."),
-        (20, 1, "notBreaching", (None,) * 21 + (613,), "ALARM",
-         "Threshold Crossed: 1 out of the last 20 datapoints [613.0 (02/03/26 09:21:00)] was greater than the "
-         "threshold (5.0) and 19 missing datapoints were treated as [NonBreaching] (minimum 1 datapoint for OK -> "
-         "ALARM transition)."),
+        (
+            5,
+            3,
+            "missing",
+            (1, 7, 6, 2, 9),
+            "ALARM",
+            "Threshold Crossed: 3 out of the last 5 datapoints [9.0 (02/03/26 09:04:00), 6.0 (02/03/26 09:02:00), "
+            "7.0 (02/03/26 09:01:00)] were greater than the threshold (5.0) (minimum 3 datapoints for OK -> ALARM "
+            "transition).",
+        ),
+        (
+            1,
+            1,
+            "missing",
+            (None, None, 1),
+            "OK",
+            "Threshold Crossed: 1 out of the last 1 datapoints [1.0 (02/03/26 09:02:00)] was not greater than the "
+            "threshold (5.0) (minimum 1 datapoint for ALARM -> OK transition).",
+        ),
+        (
+            1,
+            None,
+            "notBreaching",
+            (21.5,),
+            "ALARM",
+            "Threshold Crossed: 1 datapoint [21.5 (02/03/26 09:00:00)] was greater than the threshold (5.0).",
+        ),
+        (
+            1,
+            None,
+            "notBreaching",
+            (None, None, None),
+            "OK",
+            "Threshold Crossed: no datapoints were received for 1 period and 1 missing datapoint was treated as "
+            "[NonBreaching].",
+        ),
+        (
+            2,
+            None,
+            "breaching",
+            (None, None, None),
+            "ALARM",
+            "Threshold Crossed: no datapoints were received for 2 periods and 2 missing datapoints were treated as "
+            "[Breaching].",
+        ),
+        (
+            3,
+            2,
+            "breaching",
+            (None, None, 1, None, None),
+            "ALARM",
+            "Threshold Crossed: 1 datapoint was received for 3 periods and 2 missing datapoints were treated as "
+            "[Breaching].",
+        ),
+        (
+            20,
+            1,
+            "notBreaching",
+            (None,) * 21 + (613,),
+            "ALARM",
+            "Threshold Crossed: 1 out of the last 20 datapoints [613.0 (02/03/26 09:21:00)] was greater than the "
+            "threshold (5.0) and 19 missing datapoints were treated as [NonBreaching] (minimum 1 datapoint for OK -> "
+            "ALARM transition).",
+        ),
         (3, 3, "missing", (None, None, None), "INSUFFICIENT_DATA", "Insufficient Data: 3 datapoints were unknown."),
         (1, 1, "missing", (None,), "INSUFFICIENT_DATA", "Insufficient Data: 1 datapoint was unknown."),
     ],
-)  # fmt: skip
+)
 def test_reasons_are_worded_as_the_service_does(
     n: int, m: int | None, treatment: str, values: tuple[float | None, ...], state: State, text: str
 ) -> None:

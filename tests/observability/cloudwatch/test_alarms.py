@@ -1,4 +1,4 @@
-"""Alarms through the API: evaluation on the clock, actions, history, composites."""
+"""Alarms through the API: evaluation on the clock, actions, history."""
 
 from __future__ import annotations
 
@@ -7,51 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cloudwatch_client import START_NS, Cloud
+from cloudwatch_client import START_NS, TOPIC, Cloud, Shape, alarm, changes, described, feed, without
 
-from labs.observability.cloudwatch.alarm_rule import parse_rule
-from labs.units import HOUR_NS, MINUTE_NS, SECOND_NS
-
-Shape = dict[str, Any]
-TOPIC = "arn:aws:sns:us-east-1:123456789012:page"
-
-
-def alarm(name: str = "errors", **more: Any) -> Shape:
-    return {
-        "AlarmName": name, "Namespace": "Shop", "MetricName": "Errors", "Statistic": "Sum", "Period": 60,
-        "EvaluationPeriods": 5, "DatapointsToAlarm": 3, "Threshold": 5, "TreatMissingData": "notBreaching",
-        "ComparisonOperator": "GreaterThanThreshold", "AlarmActions": [TOPIC], **more,
-    }  # fmt: skip
-
-
-def without(params: Shape, *names: str) -> Shape:
-    return {name: value for name, value in params.items() if name not in names}
-
-
-def feed(cloud: Cloud, *values: float | None, metric: str = "Errors", delay_ns: int = 0, **more: Any) -> None:
-    """One value for each minute from now on, readable ``delay_ns`` after the minute's end."""
-    for minute, value in enumerate(values):
-        at_ns = cloud.loop.now_ns + minute * MINUTE_NS
-        if value is not None:
-            available_ns = at_ns + MINUTE_NS + delay_ns
-            cloud.watch.put("Shop", metric, (), at_ns, value, available_at_ns=available_ns, **more)
-
-
-def described(cloud: Cloud, name: str = "errors") -> Shape:
-    answer = cloud("DescribeAlarms", AlarmNames=[name], AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-    (found,) = answer["MetricAlarms"] + answer["CompositeAlarms"]
-    shape: Shape = found
-    return shape
-
-
-def changes(cloud: Cloud, name: str = "errors") -> list[tuple[float, str]]:
-    """Minute and summary of each state change."""
-    params = {"AlarmName": name, "HistoryItemType": "StateUpdate", "ScanBy": "TimestampAscending"}
-    items = cloud("DescribeAlarmHistory", AlarmTypes=["MetricAlarm", "CompositeAlarm"], **params)["AlarmHistoryItems"]
-    return [
-        ((item["Timestamp"] - START_NS) / MINUTE_NS, item["HistorySummary"].removeprefix("Alarm updated from "))
-        for item in items
-    ]
+from labs.units import MINUTE_NS, SECOND_NS
 
 
 def test_a_new_alarm_has_insufficient_data_until_time_moves(cloud: Cloud) -> None:
@@ -70,8 +28,10 @@ def test_three_of_five_goes_to_alarm_and_back(cloud: Cloud) -> None:
     cloud.wait(11)
     assert changes(cloud) == [(0.0, "INSUFFICIENT_DATA to OK"), (6.0, "OK to ALARM"), (8.0, "ALARM to OK")]
     assert [(arn, message["NewStateValue"]) for arn, message in cloud.acted] == [
-        (TOPIC, "OK"), (TOPIC, "ALARM"), (TOPIC, "OK"),
-    ]  # fmt: skip
+        (TOPIC, "OK"),
+        (TOPIC, "ALARM"),
+        (TOPIC, "OK"),
+    ]
     message = cloud.acted[1][1]
     assert message["NewStateReason"] == (
         "Threshold Crossed: 3 out of the last 5 datapoints [7.0 (02/03/26 09:05:00), 8.0 (02/03/26 09:04:00), "
@@ -248,23 +208,39 @@ def test_describe_alarms_for_metric_matches_exactly(cloud: Cloud) -> None:
     assert names(Period=300) == []
 
 
-@pytest.mark.parametrize(("more", "code"), [
-    ({"AlarmName": ""}, "MissingParameter"), ({"AlarmName": "x" * 256}, "ValidationError"),
-    ({"ComparisonOperator": None}, "MissingParameter"), ({"ComparisonOperator": "Over"}, "ValidationError"),
-    ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "InvalidParameterValue"),
-    ({"EvaluationPeriods": None}, "MissingParameter"), ({"EvaluationPeriods": 0}, "ValidationError"),
-    ({"DatapointsToAlarm": 6}, "ValidationError"), ({"Threshold": None}, "MissingParameter"),
-    ({"Period": 45}, "ValidationError"), ({"Period": None}, "MissingParameter"), ({"Period": 5}, "ValidationError"),
-    ({"EvaluationPeriods": 1441}, "ValidationError"), ({"Period": 3600, "EvaluationPeriods": 169}, "ValidationError"),
-    ({"Statistic": "Median"}, "ValidationError"), ({"Statistic": None}, "ValidationError"),
-    ({"ExtendedStatistic": "p99"}, "ValidationError"), ({"Statistic": None, "ExtendedStatistic": "p101"}, "ValidationError"),
-    ({"TreatMissingData": "never"}, "ValidationError"), ({"EvaluateLowSampleCountPercentile": "ignore"}, "ValidationError"),
-    ({"Unit": "Apples"}, "ValidationError"), ({"AlarmActions": [TOPIC] * 6}, "ValidationError"),
-    ({"AlarmActions": ["page me"]}, "ValidationError"), ({"MetricName": None}, "MissingParameter"),
-    ({"Metrics": [{"Id": "m", "Expression": "TIME_SERIES(1)"}]}, "InvalidParameterCombination"),
-    ({"AlarmDescription": "x" * 1025}, "ValidationError"), ({"EvaluationCriteria": {}}, "InvalidParameterValue"),
-    ({"Tags": [{"Key": f"k{i}", "Value": ""} for i in range(51)]}, "InvalidParameterValue"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"AlarmName": ""}, "MissingParameter"),
+        ({"AlarmName": "x" * 256}, "ValidationError"),
+        ({"ComparisonOperator": None}, "MissingParameter"),
+        ({"ComparisonOperator": "Over"}, "ValidationError"),
+        ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "InvalidParameterValue"),
+        ({"EvaluationPeriods": None}, "MissingParameter"),
+        ({"EvaluationPeriods": 0}, "ValidationError"),
+        ({"DatapointsToAlarm": 6}, "ValidationError"),
+        ({"Threshold": None}, "MissingParameter"),
+        ({"Period": 45}, "ValidationError"),
+        ({"Period": None}, "MissingParameter"),
+        ({"Period": 5}, "ValidationError"),
+        ({"EvaluationPeriods": 1441}, "ValidationError"),
+        ({"Period": 3600, "EvaluationPeriods": 169}, "ValidationError"),
+        ({"Statistic": "Median"}, "ValidationError"),
+        ({"Statistic": None}, "ValidationError"),
+        ({"ExtendedStatistic": "p99"}, "ValidationError"),
+        ({"Statistic": None, "ExtendedStatistic": "p101"}, "ValidationError"),
+        ({"TreatMissingData": "never"}, "ValidationError"),
+        ({"EvaluateLowSampleCountPercentile": "ignore"}, "ValidationError"),
+        ({"Unit": "Apples"}, "ValidationError"),
+        ({"AlarmActions": [TOPIC] * 6}, "ValidationError"),
+        ({"AlarmActions": ["page me"]}, "ValidationError"),
+        ({"MetricName": None}, "MissingParameter"),
+        ({"Metrics": [{"Id": "m", "Expression": "TIME_SERIES(1)"}]}, "InvalidParameterCombination"),
+        ({"AlarmDescription": "x" * 1025}, "ValidationError"),
+        ({"EvaluationCriteria": {}}, "InvalidParameterValue"),
+        ({"Tags": [{"Key": f"k{i}", "Value": ""} for i in range(51)]}, "InvalidParameterValue"),
+    ],
+)
 def test_a_bad_metric_alarm_is_refused(cloud: Cloud, more: Shape, code: str) -> None:
     assert cloud.refusal("PutMetricAlarm", **alarm(**more)).code == code
 
@@ -276,17 +252,20 @@ def query(query_id: str, expression: str | None = None, *, returned: bool = Fals
     return {"Id": query_id, "MetricStat": inner, "ReturnData": returned}
 
 
-@pytest.mark.parametrize("queries", [
-    [query("a"), query("b")],
-    [query("a", returned=True), query("b", "a * 2", returned=True)],
-    [query("a"), query("b", period=300), query("c", "a + b", returned=True)],
-    [query("a"), query("s", "SUM(SEARCH('{Shop} x', 'Sum', 60))", returned=True)],
-    [query("a"), query("s", "AVG(a)", returned=True)],
-    [query("a"), query("b"), query("s", "METRICS()", returned=True)],
-    [query("s", "TIME_SERIES(1)", returned=True)],
-    [query("a"), query("s", "a + nothing", returned=True)],
-    [query(f"a{i}") for i in range(10)] + [query("s", "a1 + a2", returned=True)],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "queries",
+    [
+        [query("a"), query("b")],
+        [query("a", returned=True), query("b", "a * 2", returned=True)],
+        [query("a"), query("b", period=300), query("c", "a + b", returned=True)],
+        [query("a"), query("s", "SUM(SEARCH('{Shop} x', 'Sum', 60))", returned=True)],
+        [query("a"), query("s", "AVG(a)", returned=True)],
+        [query("a"), query("b"), query("s", "METRICS()", returned=True)],
+        [query("s", "TIME_SERIES(1)", returned=True)],
+        [query("a"), query("s", "a + nothing", returned=True)],
+        [query(f"a{i}") for i in range(10)] + [query("s", "a1 + a2", returned=True)],
+    ],
+)
 def test_a_bad_metric_math_alarm_is_refused(cloud: Cloud, queries: list[Shape]) -> None:
     params = without(alarm(), "Namespace", "MetricName", "Statistic", "Period")
     assert cloud.refusal("PutMetricAlarm", **params, Metrics=queries).code == "ValidationError"
@@ -303,132 +282,3 @@ def test_unknown_alarms(cloud: Cloud) -> None:
     )
     params |= {"StateValue": "OK", "StateReasonData": "{"}
     assert cloud.refusal("SetAlarmState", **params).code == "InvalidFormat"
-
-
-# Composite alarms
-
-
-@pytest.mark.parametrize(
-    ("rule", "expected"),
-    [
-        ('ALARM("a")', True), ("ALARM(a) AND ALARM(b)", False), ("ALARM(a) OR ALARM(b)", True), ("OK(b)", True),
-        ("NOT ALARM(b)", True), ("NOT NOT ALARM(b)", False), ("ALARM(a) AND NOT ALARM(b)", True),
-        ("(ALARM(b) OR ALARM(a)) AND OK(b)", True), ("ALARM(b) OR ALARM(a) AND OK(a)", False),
-        ("INSUFFICIENT_DATA(c c)", True), ('alarm("a") and true', True), ("FALSE", False), ("TRUE AND FALSE", False),
-    ],
-)  # fmt: skip
-def test_rules(rule: str, expected: bool) -> None:
-    states = {"a": "ALARM", "b": "OK", "c c": "INSUFFICIENT_DATA"}
-    assert parse_rule(rule).test(lambda name: states[name]) is expected  # type: ignore[arg-type, return-value]
-
-
-@pytest.mark.parametrize(
-    "rule", ["ALARM(", "ALARM()", "ALARM(a) ALARM(b)", "AND", "NOT", "(TRUE", "TRUE)", "BROKEN(a)", "TRUE AND", "x" * 10_241,
-             " OR ".join(f"ALARM(a{i})" for i in range(101)), " OR ".join(["TRUE"] * 501)],
-)  # fmt: skip
-def test_a_bad_rule_is_refused(cloud: Cloud, rule: str) -> None:
-    assert cloud.refusal("PutCompositeAlarm", AlarmName="all", AlarmRule=rule).code == "ValidationError"
-
-
-@pytest.fixture
-def family(cloud: Cloud) -> Cloud:
-    """Alarms a and b, the composite ``both`` over them, and ``top`` over that."""
-    for name in "ab":
-        cloud("PutMetricAlarm", **alarm(name, AlarmActions=[], MetricName="none", TreatMissingData="ignore"))
-    cloud("PutCompositeAlarm", AlarmName="both", AlarmRule='ALARM("a") AND ALARM(b)', AlarmActions=[TOPIC])
-    arn = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:both"
-    cloud("PutCompositeAlarm", AlarmName="top", AlarmRule=f'ALARM("{arn}")')
-    cloud.wait(1)
-    return cloud
-
-
-def push(cloud: Cloud, name: str, state: str) -> None:
-    cloud("SetAlarmState", AlarmName=name, StateValue=state, StateReason="drill")
-
-
-def test_a_composite_follows_its_children(family: Cloud) -> None:
-    push(family, "a", "ALARM")
-    assert family.watch.alarm_state("both") == "OK"
-    push(family, "b", "ALARM")
-    found = described(family, "both")
-    assert (found["StateValue"], family.watch.alarm_state("top")) == ("ALARM", "ALARM")
-    assert found["StateReason"] == (
-        "arn:aws:cloudwatch:us-east-1:123456789012:alarm:b transitioned to ALARM at Monday 02 March, 2026 09:01:00 UTC"
-    )
-    triggering = json.loads(found["StateReasonData"])["triggeringAlarms"]
-    assert triggering[0]["state"] == {"value": "ALARM", "timestamp": "2026-03-02T09:01:00.000+0000"}
-    assert [message["AlarmName"] for _, message in family.acted] == ["both"]
-    push(family, "a", "OK")
-    assert (family.watch.alarm_state("both"), family.watch.alarm_state("top")) == ("OK", "OK")
-
-
-def test_a_new_composite_says_what_its_rule_evaluates_to(family: Cloud) -> None:
-    reason = described(family, "both")["StateReason"]
-    assert reason.endswith(":alarm:both was created and its alarm rule evaluates to OK")
-
-
-def test_children_and_parents(family: Cloud) -> None:
-    children = family("DescribeAlarms", ChildrenOfAlarmName="both")
-    assert [(c["AlarmName"], c["StateValue"]) for c in children["MetricAlarms"]] == [
-        ("a", "INSUFFICIENT_DATA"), ("b", "INSUFFICIENT_DATA"),
-    ]  # fmt: skip
-    parents = family("DescribeAlarms", ParentsOfAlarmName="both")
-    assert [sorted(parent) for parent in parents["CompositeAlarms"]] == [["AlarmArn", "AlarmName"]]
-    assert family.refusal("DescribeAlarms", ParentsOfAlarmName="both", StateValue="OK").code == "ValidationError"
-
-
-def test_only_metric_alarms_are_described_unless_told(family: Cloud) -> None:
-    answer = family("DescribeAlarms")
-    assert (len(answer["MetricAlarms"]), answer["CompositeAlarms"]) == (2, [])
-    answer = family("DescribeAlarms", AlarmTypes=["CompositeAlarm"])
-    assert [found["AlarmName"] for found in answer["CompositeAlarms"]] == ["both", "top"]
-
-
-def test_a_child_or_two_composites_cannot_be_deleted(family: Cloud) -> None:
-    assert "depending" in family.refusal("DeleteAlarms", AlarmNames=["a"]).message
-    assert family.refusal("DeleteAlarms", AlarmNames=["both", "top"]).code == "ValidationError"
-    for name in ("top", "both", "a"):
-        family("DeleteAlarms", AlarmNames=[name])
-    assert family.watch.alarm_state("a") is None
-
-
-def test_composites_refuse_unknown_children_and_ec2_actions(family: Cloud) -> None:
-    refusal = family.refusal("PutCompositeAlarm", AlarmName="x", AlarmRule="ALARM(nobody)")
-    assert refusal.message == "Could not save the composite alarm as alarms [nobody] in the alarm rule do not exist"
-    params = {"AlarmName": "x", "AlarmRule": "TRUE", "AlarmActions": ["arn:aws:automate:us-east-1:ec2:stop"]}
-    assert family.refusal("PutCompositeAlarm", **params).code == "ValidationError"
-    assert family.refusal("PutMetricAlarm", **alarm("both")).code == "ValidationError"
-
-
-def test_a_cycle_of_composites_stops(family: Cloud) -> None:
-    family("PutCompositeAlarm", AlarmName="both", AlarmRule="ALARM(a) OR NOT ALARM(top)")
-    family.wait(1)
-    assert family.watch.alarm_state("both") in ("OK", "ALARM")
-
-
-@pytest.mark.parametrize(
-    ("suppressor_minutes", "acts_at"),
-    [((), [3.0]), ((1.5, 5.0), [7.0]), ((1.5,), []), ((0.5, 2.5), [4.5])],
-)
-def test_a_suppressor_holds_actions_back(
-    family: Cloud, suppressor_minutes: tuple[float, ...], acts_at: list[float]
-) -> None:
-    """Wait 1 min, extension 2 min; the composite alarms at minute 2 (times from the fixture's end)."""
-    family("PutMetricAlarm", **alarm("deploying", AlarmActions=[], MetricName="none", TreatMissingData="ignore"))
-    params = {
-        "ActionsSuppressor": "deploying",
-        "ActionsSuppressorWaitPeriod": 60,
-        "ActionsSuppressorExtensionPeriod": 120,
-    }
-    family("PutCompositeAlarm", AlarmName="both", AlarmRule="ALARM(a)", AlarmActions=[TOPIC], **params)
-    begin_ns, acted = family.loop.now_ns, []
-    family.watch.on_action(lambda arn, message: acted.append((family.loop.now_ns - begin_ns) / MINUTE_NS))
-    timeline = [(2.0, "a", "ALARM")] + [
-        (minute, "deploying", state) for minute, state in zip(suppressor_minutes, ("ALARM", "OK"), strict=False)
-    ]
-    for minute, name, state in sorted(timeline):
-        family.loop.run_until(begin_ns + round(minute * MINUTE_NS))
-        push(family, name, state)
-    family.loop.run_until(begin_ns + HOUR_NS)
-    assert acted == acts_at
-    assert ("ActionsSuppressedBy" in described(family, "both")) == (not acts_at)

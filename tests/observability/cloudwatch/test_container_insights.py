@@ -32,7 +32,10 @@ def pod(name: str, node: str = "n1", *, restarts: int = 0, cpu_limit: str | None
     container = {"name": "web", "resources": {"requests": {"cpu": "250m", "memory": "128Mi"}, "limits": limits}}
     return {
         "metadata": {
-            "name": name, "namespace": "shop", "uid": name, "labels": {"app": "frontend"},
+            "name": name,
+            "namespace": "shop",
+            "uid": name,
+            "labels": {"app": "frontend"},
             "ownerReferences": [owner("ReplicaSet", "frontend-6d4cf56db6")],
         },
         "spec": {"nodeName": node, "containers": [container]},
@@ -42,7 +45,7 @@ def pod(name: str, node: str = "n1", *, restarts: int = 0, cpu_limit: str | None
             "containerStatuses": [{"name": "web", "restartCount": restarts, "state": {"running": {}}}],
             **status,
         },
-    }  # fmt: skip
+    }
 
 
 def node(name: str, ready: str = "True") -> Object:
@@ -100,10 +103,14 @@ def published(cloud: Cloud, cluster: Cluster, minutes: float = 3, *, is_enhanced
 def value(cloud: Cloud, metric: str, *dimensions: tuple[str, str], statistic: str = "Average") -> float | None:
     """The first minute's value."""
     params: dict[str, Any] = {
-        "Namespace": "ContainerInsights", "MetricName": metric, "Period": 60, "Statistics": [statistic],
+        "Namespace": "ContainerInsights",
+        "MetricName": metric,
+        "Period": 60,
+        "Statistics": [statistic],
         "Dimensions": [{"Name": name, "Value": text} for name, text in dimensions],
-        "StartTime": START_NS + MINUTE_NS, "EndTime": START_NS + 2 * MINUTE_NS,
-    }  # fmt: skip
+        "StartTime": START_NS + MINUTE_NS,
+        "EndTime": START_NS + 2 * MINUTE_NS,
+    }
     points = cloud("GetMetricStatistics", **params)["Datapoints"]
     return points[0][statistic] if points else None
 
@@ -148,14 +155,18 @@ ENHANCED = STANDARD | {
     "pod_cpu_usage_total": {PNC, C, FPNC, SNC},
     "pod_memory_limit": {PNC, C, FPNC, SNC},
     "pod_number_of_running_containers": {PNC, C, FPNC, SNC},
-    "container_cpu_utilization": {C, ("ClusterName", "ContainerName", *FPNC[1:]), ("ClusterName", "ContainerName", *PNC[1:])},
+    "container_cpu_utilization": {
+        C,
+        ("ClusterName", "ContainerName", *FPNC[1:]),
+        ("ClusterName", "ContainerName", *PNC[1:]),
+    },
     "node_cpu_limit": {NODE, C},
     "node_status_condition_ready": {NODE, C},
     "node_status_allocatable_pods": {NODE, C},
     "cluster_number_of_running_pods": {C},
     "replicas_desired": {PNC, C},
     "status_replicas_unavailable": {PNC, C},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("is_enhanced", "table"), [(False, STANDARD), (True, ENHANCED)])
@@ -210,10 +221,14 @@ def test_restarts_are_the_increase_since_the_last_sample(cloud: Cloud) -> None:
     cluster.objects["pods"] = [pod("frontend-6d4cf56db6-aaaaa", restarts=2), pod("frontend-6d4cf56db6-bbbbb")]
     cloud.wait(4)
     params: dict[str, Any] = {
-        "Namespace": "ContainerInsights", "MetricName": "pod_number_of_container_restarts", "Period": 60,
-        "Dimensions": [{"Name": "ClusterName", "Value": "lab"}], "Statistics": ["Sum"],
-        "StartTime": START_NS, "EndTime": START_NS + 4 * MINUTE_NS,
-    }  # fmt: skip
+        "Namespace": "ContainerInsights",
+        "MetricName": "pod_number_of_container_restarts",
+        "Period": 60,
+        "Dimensions": [{"Name": "ClusterName", "Value": "lab"}],
+        "Statistics": ["Sum"],
+        "StartTime": START_NS,
+        "EndTime": START_NS + 4 * MINUTE_NS,
+    }
     assert [point["Sum"] for point in cloud("GetMetricStatistics", **params)["Datapoints"]] == [0.0, 2.0, 0.0]
 
 

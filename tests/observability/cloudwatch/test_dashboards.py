@@ -23,9 +23,13 @@ def body(*widgets: Any) -> str:
 
 
 def test_a_dashboard_lives_from_put_to_delete(cloud: Cloud) -> None:
-    text = body(metric(ROW, [".", ".", ".", "i-2"], ["..."], [{"expression": "m1*2"}]), {
-        "type": "text", "properties": {"markdown": "# Shop"},
-    })  # fmt: skip
+    text = body(
+        metric(ROW, [".", ".", ".", "i-2"], ["..."], [{"expression": "m1*2"}]),
+        {
+            "type": "text",
+            "properties": {"markdown": "# Shop"},
+        },
+    )
     assert cloud("PutDashboard", DashboardName="shop", DashboardBody=text)["DashboardValidationMessages"] == []
     found = cloud("GetDashboard", DashboardName="shop")
     assert (found["DashboardBody"], found["DashboardArn"]) == (text, "arn:aws:cloudwatch::123456789012:dashboard/shop")
@@ -40,15 +44,23 @@ def test_a_dashboard_lives_from_put_to_delete(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        ("{", "/"), ("[]", "/"), ("{}", "/widgets"), (body("x"), "/widgets/0"), (body({"type": "x"}), "/widgets/0/type"),
-        (body({"type": "text"}), "/widgets/0/properties"), (body({"type": "text", "properties": {}}), "/widgets/0/properties"),
-        (body({**metric(), "width": 25}), "/widgets/0/width"), (body({**metric(), "height": 1.5}), "/widgets/0/height"),
+        ("{", "/"),
+        ("[]", "/"),
+        ("{}", "/widgets"),
+        (body("x"), "/widgets/0"),
+        (body({"type": "x"}), "/widgets/0/type"),
+        (body({"type": "text"}), "/widgets/0/properties"),
+        (body({"type": "text", "properties": {}}), "/widgets/0/properties"),
+        (body({**metric(), "width": 25}), "/widgets/0/width"),
+        (body({**metric(), "height": 1.5}), "/widgets/0/height"),
         (body(metric(region=None), {"type": "metric", "properties": {"metrics": [ROW]}}), "/widgets/1/properties"),
-        (body(metric(view="map")), "/widgets/0/properties/view"), (body(metric([])), "/widgets/0/properties/metrics/0"),
-        (body(metric(["...", "x"])), "/widgets/0/properties/metrics/0"), (body(metric([1, 2])), "/widgets/0/properties/metrics/0"),
+        (body(metric(view="map")), "/widgets/0/properties/view"),
+        (body(metric([])), "/widgets/0/properties/metrics/0"),
+        (body(metric(["...", "x"])), "/widgets/0/properties/metrics/0"),
+        (body(metric([1, 2])), "/widgets/0/properties/metrics/0"),
         (body(*[metric()] * 501), "/widgets"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_body_is_refused_with_its_place(cloud: Cloud, text: str, path: str) -> None:
     refusal = cloud.refusal("PutDashboard", DashboardName="shop", DashboardBody=text)
     assert isinstance(refusal, DashboardRefusal)

@@ -19,8 +19,9 @@ def stat(query_id: str, metric: str = "Requests", statistic: str = "Sum", **more
     period, unit = more.pop("period", 60), more.pop("unit", None)
     inner: Shape = {
         "Metric": {"Namespace": "Shop", "MetricName": metric, "Dimensions": dimensions},
-        "Period": period, "Stat": statistic,
-    }  # fmt: skip
+        "Period": period,
+        "Stat": statistic,
+    }
     if unit:
         inner["Unit"] = unit
     return {"Id": query_id, "MetricStat": inner, **more}
@@ -33,8 +34,10 @@ def math(query_id: str, expression: str, **more: Any) -> Shape:
 def ask(cloud: Cloud, *queries: Shape, minutes: int = 10, **more: Any) -> Shape:
     params: Shape = {
         "MetricDataQueries": list(queries),
-        "StartTime": START_NS, "EndTime": START_NS + minutes * MINUTE_NS, **more,
-    }  # fmt: skip
+        "StartTime": START_NS,
+        "EndTime": START_NS + minutes * MINUTE_NS,
+        **more,
+    }
     return cloud("GetMetricData", **params)
 
 
@@ -111,11 +114,25 @@ def test_search_finds_by_namespace_dimension_names_and_terms(shop: Cloud) -> Non
         ("frontend Requests", [1.0]),
     ]
     for terms, expected in (
-        ('PodName="frontend"', 1), ("front", 0), ("frontend", 1), ("NOT frontend", 1), ("PodName=(front* OR backend)", 1),
-        ('MetricName="Request"', 0), ("requests PodName=(frontend OR backend)", 2), ("nothing", 0),
-    ):  # fmt: skip
+        ('PodName="frontend"', 1),
+        ("front", 0),
+        ("frontend", 1),
+        ("NOT frontend", 1),
+        ("PodName=(front* OR backend)", 1),
+        ('MetricName="Request"', 0),
+        ("requests PodName=(frontend OR backend)", 2),
+        ("nothing", 0),
+    ):
         query = math("s", f"SEARCH('{{Shop,PodName}} {terms}', 'Sum', 60)")
         assert len(ask(shop, query)["MetricDataResults"]) == expected, terms
+
+
+def test_a_search_stops_at_500_series_and_says_so(cloud: Cloud) -> None:
+    for number in range(501):
+        cloud.watch.put("Shop", "Requests", (("PodName", f"p{number}"),), START_NS, 1.0)
+    answer = ask(cloud, math("s", "SEARCH('{Shop,PodName} Requests', 'Sum', 60)"))
+    assert len(answer["MetricDataResults"]) == 500
+    assert [message["Code"] for message in answer["Messages"]] == ["MaxMetricsExceeded"]
 
 
 def test_default_labels_add_what_differs(shop: Cloud) -> None:
@@ -171,39 +188,53 @@ def test_a_token_of_another_request_is_refused(shop: Cloud) -> None:
         assert shop.refusal("GetMetricData", **params, NextToken=wrong).code == "InvalidNextToken"
 
 
-@pytest.mark.parametrize(("age", "period", "kept"), [
-    (3 * HOUR_NS - MINUTE_NS, 10, True), (3 * HOUR_NS + MINUTE_NS, 10, False), (13 * DAY_NS, 60, True),
-    (16 * DAY_NS, 60, False), (16 * DAY_NS, 300, True), (64 * DAY_NS, 300, False), (64 * DAY_NS, 3600, True),
-    (456 * DAY_NS, 3600, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("age", "period", "kept"),
+    [
+        (3 * HOUR_NS - MINUTE_NS, 10, True),
+        (3 * HOUR_NS + MINUTE_NS, 10, False),
+        (13 * DAY_NS, 60, True),
+        (16 * DAY_NS, 60, False),
+        (16 * DAY_NS, 300, True),
+        (64 * DAY_NS, 300, False),
+        (64 * DAY_NS, 3600, True),
+        (456 * DAY_NS, 3600, False),
+    ],
+)
 def test_old_data_is_kept_for_long_periods_only(cloud: Cloud, age: int, period: int, kept: bool) -> None:
     cloud.watch.put("Shop", "Requests", (), START_NS - age, 1.0, resolution_s=1)
     found = values(cloud, stat("m1", period=period), StartTime=START_NS - age - HOUR_NS, EndTime=START_NS)
     assert found == [[1.0] if kept else []]
 
 
-@pytest.mark.parametrize(("queries", "code", "words"), [
-    ([stat("1a")], "ValidationError", "not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$"),
-    ([stat("a"), stat("a")], "ValidationError", "not unique"),
-    ([{"Id": "a"}], "ValidationError", "Exactly one"),
-    ([{**stat("a"), "Expression": "b"}], "ValidationError", "Exactly one"),
-    ([stat("a", period=45)], "InvalidParameterValue", "Period"),
-    ([stat("a", period=90)], "InvalidParameterValue", "Period"),
-    ([stat("a", statistic="p200")], "InvalidParameterValue", "p200"),
-    ([stat("a", unit="Apples")], "InvalidParameterValue", "Unit"),
-    ([math("a", "b + 1")], "ValidationError", "Error in expression 'a': Undefined variable 'b'"),
-    ([math("a", "a + 1")], "ValidationError", "Circular"),
-    ([math("a", "b + 1"), math("b", "a + 1")], "ValidationError", "Circular"),
-    ([stat("m"), math("a", "AVG(m)")], "ValidationError", "Error in expression 'a'"),
-    ([math("a", "1 +")], "ValidationError", "Invalid syntax"),
-    ([math("a", "x" * 2049)], "ValidationError", "2048"),
-    ([math("a", "SELECT AVG(x) FROM y")], "ValidationError", "Metrics Insights"),
-    ([stat("a", ReturnData=False)], "ValidationError", "ReturnData"),
-    ([{"Id": "a", "MetricStat": {"Metric": {"MetricName": "x"}, "Period": 60, "Stat": "Sum"}}],
-     "MissingParameter", "MetricDataQueries.member.1.MetricStat.Metric.Namespace"),
-    ([stat(f"a{i}") for i in range(501)], "ValidationError", "500"),
-    ([], "MissingParameter", "MetricDataQueries"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("queries", "code", "words"),
+    [
+        ([stat("1a")], "ValidationError", "not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$"),
+        ([stat("a"), stat("a")], "ValidationError", "not unique"),
+        ([{"Id": "a"}], "ValidationError", "Exactly one"),
+        ([{**stat("a"), "Expression": "b"}], "ValidationError", "Exactly one"),
+        ([stat("a", period=45)], "InvalidParameterValue", "Period"),
+        ([stat("a", period=90)], "InvalidParameterValue", "Period"),
+        ([stat("a", statistic="p200")], "InvalidParameterValue", "p200"),
+        ([stat("a", unit="Apples")], "InvalidParameterValue", "Unit"),
+        ([math("a", "b + 1")], "ValidationError", "Error in expression 'a': Undefined variable 'b'"),
+        ([math("a", "a + 1")], "ValidationError", "Circular"),
+        ([math("a", "b + 1"), math("b", "a + 1")], "ValidationError", "Circular"),
+        ([stat("m"), math("a", "AVG(m)")], "ValidationError", "Error in expression 'a'"),
+        ([math("a", "1 +")], "ValidationError", "Invalid syntax"),
+        ([math("a", "x" * 2049)], "ValidationError", "2048"),
+        ([math("a", "SELECT AVG(x) FROM y")], "ValidationError", "Metrics Insights"),
+        ([stat("a", ReturnData=False)], "ValidationError", "ReturnData"),
+        (
+            [{"Id": "a", "MetricStat": {"Metric": {"MetricName": "x"}, "Period": 60, "Stat": "Sum"}}],
+            "MissingParameter",
+            "MetricDataQueries.member.1.MetricStat.Metric.Namespace",
+        ),
+        ([stat(f"a{i}") for i in range(501)], "ValidationError", "500"),
+        ([], "MissingParameter", "MetricDataQueries"),
+    ],
+)
 def test_bad_queries_are_refused(cloud: Cloud, queries: list[Shape], code: str, words: str) -> None:
     refusal = cloud.refusal("GetMetricData", MetricDataQueries=queries, StartTime=START_NS, EndTime=START_NS + 1)
     assert refusal.code == code
@@ -218,9 +249,13 @@ def test_bad_ranges_are_refused(cloud: Cloud, more: Shape) -> None:
 
 def statistics(**more: Any) -> Shape:
     return {
-        "Namespace": "Shop", "MetricName": "Requests", "StartTime": START_NS, "EndTime": START_NS + HOUR_NS,
-        "Period": 300, **more,
-    }  # fmt: skip
+        "Namespace": "Shop",
+        "MetricName": "Requests",
+        "StartTime": START_NS,
+        "EndTime": START_NS + HOUR_NS,
+        "Period": 300,
+        **more,
+    }
 
 
 def test_metric_statistics_by_unit_with_all_that_was_asked(shop: Cloud) -> None:
@@ -247,17 +282,20 @@ def test_more_than_1440_points_are_refused(cloud: Cloud) -> None:
     assert cloud("GetMetricStatistics", **params)["Datapoints"] == []
 
 
-@pytest.mark.parametrize(("more", "code"), [
-    ({}, "MissingParameter"),
-    ({"Statistics": ["Sum"], "ExtendedStatistics": ["p50"]}, "InvalidParameterCombination"),
-    ({"Statistics": ["p50"]}, "ValidationError"),
-    ({"ExtendedStatistics": ["Sum"]}, "InvalidParameterValue"),
-    ({"ExtendedStatistics": ["p500"]}, "InvalidParameterValue"),
-    ({"Statistics": ["Sum"], "Period": 61}, "InvalidParameterValue"),
-    ({"Statistics": ["Sum"], "EndTime": START_NS}, "InvalidParameterValue"),
-    ({"Statistics": ["Sum"], "Unit": "Apples"}, "InvalidParameterValue"),
-    ({"Statistics": ["Sum"], "Namespace": None}, "MissingParameter"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({}, "MissingParameter"),
+        ({"Statistics": ["Sum"], "ExtendedStatistics": ["p50"]}, "InvalidParameterCombination"),
+        ({"Statistics": ["p50"]}, "ValidationError"),
+        ({"ExtendedStatistics": ["Sum"]}, "InvalidParameterValue"),
+        ({"ExtendedStatistics": ["p500"]}, "InvalidParameterValue"),
+        ({"Statistics": ["Sum"], "Period": 61}, "InvalidParameterValue"),
+        ({"Statistics": ["Sum"], "EndTime": START_NS}, "InvalidParameterValue"),
+        ({"Statistics": ["Sum"], "Unit": "Apples"}, "InvalidParameterValue"),
+        ({"Statistics": ["Sum"], "Namespace": None}, "MissingParameter"),
+    ],
+)
 def test_bad_statistics_requests_are_refused(cloud: Cloud, more: Shape, code: str) -> None:
     assert cloud.refusal("GetMetricStatistics", **statistics(**more)).code == code
 

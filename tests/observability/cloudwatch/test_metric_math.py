@@ -172,11 +172,29 @@ def test_fill_begins_with_the_period_that_holds_the_start() -> None:
 @pytest.mark.parametrize(
     "expression",
     [
-        "", "a +", "(a", "a b", "SUM(a", "a $ b", "UNHEARD(a)", "METRICS() + METRICS()", "SUM('x')", "'x' + a",
-        "FILL(a)", "FILL(a, NEAREST)", "SORT(a, MAX, DESC)", "SORT(METRICS(), MEDIAN, DESC)", "FIRST(a)", "IF(a)",
-        "ANOMALY_DETECTION_BAND(a)", "[1, 2]", "(" * 200 + "a" + ")" * 200, "SEARCH(a)", "PERIOD(METRICS())",
+        "",
+        "a +",
+        "(a",
+        "a b",
+        "SUM(a",
+        "a $ b",
+        "UNHEARD(a)",
+        "METRICS() + METRICS()",
+        "SUM('x')",
+        "'x' + a",
+        "FILL(a)",
+        "FILL(a, NEAREST)",
+        "SORT(a, MAX, DESC)",
+        "SORT(METRICS(), MEDIAN, DESC)",
+        "FIRST(a)",
+        "IF(a)",
+        "ANOMALY_DETECTION_BAND(a)",
+        "[1, 2]",
+        "(" * 200 + "a" + ")" * 200,
+        "SEARCH(a)",
+        "PERIOD(METRICS())",
     ],
-)  # fmt: skip
+)
 def test_a_bad_expression_is_refused(expression: str) -> None:
     with pytest.raises(MathError):
         value(expression)

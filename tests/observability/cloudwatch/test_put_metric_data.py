@@ -16,9 +16,14 @@ def one(**datum: Any) -> dict[str, Any]:
 
 def statistics(cloud: Cloud, *names: str, **more: Any) -> list[dict[str, Any]]:
     params: dict[str, Any] = {
-        "Namespace": "Shop", "MetricName": "Orders", "Period": 60, "Statistics": list(names),
-        "StartTime": START_NS - HOUR_NS, "EndTime": START_NS + HOUR_NS, **more,
-    }  # fmt: skip
+        "Namespace": "Shop",
+        "MetricName": "Orders",
+        "Period": 60,
+        "Statistics": list(names),
+        "StartTime": START_NS - HOUR_NS,
+        "EndTime": START_NS + HOUR_NS,
+        **more,
+    }
     points: list[dict[str, Any]] = cloud("GetMetricStatistics", **params)["Datapoints"]
     return points
 
@@ -87,16 +92,23 @@ DIMENSIONS = [{"Name": f"d{i}", "Value": "x"} for i in range(31)]
         (one(Values=[1.0], Counts=[-1.0]), "InvalidParameterValue", "Counts.member.1"),
         (one(Values=[float("inf")]), "InvalidParameterValue", "Values.member.1"),
         (one(StatisticValues={"Sum": 1.0}), "MissingParameter", "StatisticValues.SampleCount"),
-        (one(StatisticValues={"SampleCount": 1.0, "Sum": 1.0, "Minimum": 2.0, "Maximum": 1.0}),
-         "InvalidParameterValue", "Maximum"),
+        (
+            one(StatisticValues={"SampleCount": 1.0, "Sum": 1.0, "Minimum": 2.0, "Maximum": 1.0}),
+            "InvalidParameterValue",
+            "Maximum",
+        ),
         (one(Value=1.0, Unit="Apples"), "InvalidParameterValue", "must be a value in the set [ Seconds,"),
         (one(Value=1.0, StorageResolution=5), "InvalidParameterValue", "StorageResolution"),
         (one(Value=1.0, Dimensions=DIMENSIONS), "InvalidParameterValue", "30"),
         (one(Value=1.0, Dimensions=[{"Name": "a"}]), "MissingParameter", "Dimensions.member.1.Value"),
-        (one(Value=1.0, Dimensions=[{"Name": "a", "Value": " "}]), "InvalidParameterValue", "Dimensions.member.1.Value"),
+        (
+            one(Value=1.0, Dimensions=[{"Name": "a", "Value": " "}]),
+            "InvalidParameterValue",
+            "Dimensions.member.1.Value",
+        ),
         (one(Value=1.0, Dimensions=[{"Name": "a", "Value": "1"}] * 2), "InvalidParameterValue", "Dimensions"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_request_is_refused(cloud: Cloud, params: dict[str, Any], code: str, words: str) -> None:
     refusal = cloud.refusal("PutMetricData", **params)
     assert (refusal.code, refusal.http_status) == (code, 400)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -70,7 +72,7 @@ def test_weights_count_as_repeated_samples() -> None:
     ],
 )
 def test_an_unknown_statistic_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=".*"):
+    with pytest.raises(ValueError, match=f"^{re.escape(name)}$"):
         parse_statistic(name)
 
 

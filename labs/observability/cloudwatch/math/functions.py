@@ -193,7 +193,8 @@ def _period(span: Span, arguments: tuple[Value, ...]) -> Value:
 def _time_series(span: Span, arguments: tuple[Value, ...]) -> Value:
     if len(arguments) == 1 and isinstance(arguments[0], float):
         stamps = span.grid(span.period_ns)
-        return Series(stamps, np.full(stamps.size, arguments[0]), span.period_ns)
+        values = np.full(stamps.size, arguments[0])
+        return Series(stamps, values, span.period_ns).with_values(values)
     raise _wrong("TIME_SERIES", arguments)
 
 

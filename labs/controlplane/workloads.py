@@ -1,0 +1,46 @@
+"""Starting the controllers of kube-controller-manager that look after workloads, each under upstream's name."""
+
+from __future__ import annotations
+
+from labs.api.apiserver import ApiServer
+from labs.api.client import Client
+from labs.controlplane.daemonset import DAEMON_SETS, DaemonSetController
+from labs.controlplane.deployment.controller import DeploymentController
+from labs.controlplane.disruption import DisruptionController
+from labs.controlplane.endpoints import EndpointsController
+from labs.controlplane.endpointslices import EndpointSliceController
+from labs.controlplane.garbage_collector import GarbageCollector
+from labs.controlplane.job.controller import JobController
+from labs.controlplane.job.ttl import TtlAfterFinishedController
+from labs.controlplane.namespace import NamespaceController
+from labs.controlplane.podgc import PodGarbageCollector
+from labs.controlplane.replicaset import ReplicaSetController
+from labs.controlplane.runtime import Component
+from labs.controlplane.serviceaccount import RootCertificatePublisher, ServiceAccountController
+
+
+def start_workload_controllers(api: ApiServer, root_certificate: str = "") -> list[Component]:
+    """Start them all and return them; ``root_certificate`` is the PEM text that every namespace is given."""
+
+    def client(component: str) -> Client:
+        return Client(api, component)
+
+    components: list[Component] = [
+        ServiceAccountController(client("service-account-controller")),
+        RootCertificatePublisher(client("root-ca-certificate-publisher"), root_certificate),
+        DeploymentController(client("deployment-controller")),
+        ReplicaSetController(client("replicaset-controller")),
+        JobController(client("job-controller")),
+        TtlAfterFinishedController(client("ttl-after-finished-controller")),
+        EndpointsController(client("endpoint-controller")),
+        EndpointSliceController(client("endpoint-slice-controller")),
+        DisruptionController(client("controllermanager")),
+        NamespaceController(client("namespace-controller")),
+        PodGarbageCollector(client("pod-garbage-collector")),
+        GarbageCollector(client("garbage-collector-controller")),
+    ]
+    if DAEMON_SETS in api.types:
+        components.append(DaemonSetController(client("daemonset-controller")))
+    for component in components:
+        component.start()
+    return components

@@ -1,0 +1,55 @@
+"""The commands that hand over to another program: JupyterLab, pytest, the linters, the benchmarks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from labs.course.build import NOTEBOOKS
+from labs.course.kernels import CELL_TIMEOUT_S
+from labs.course.manifests import PROJECT_ROOT
+
+CHECKS = (("ruff", "check", "."), ("mypy",), ("lint-imports", "--no-cache"))
+NBVAL = ("--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_S}")
+
+
+def run_tests(arguments: Sequence[str] = ()) -> int:
+    """pytest over tests and notebooks in one process, or over what ``arguments`` name; returns its exit code."""
+    return _call(sys.executable, "-m", "pytest", *NBVAL, *arguments)
+
+
+def run_checks() -> int:
+    """Lint, types and layers, all of them whatever fails; returns 1 when one fails, else 0."""
+    programs = Path(sys.executable).parent
+    codes = [_call(str(programs / program), *arguments) for program, *arguments in CHECKS]
+    return int(any(codes))
+
+
+def run_bench(is_written: bool) -> int:
+    """The benchmarks of ``bench/``; returns the exit code."""
+    return _call(sys.executable, "-m", "bench", *(["--write"] if is_written else []))
+
+
+def lab_arguments(notebooks: Sequence[Path]) -> list[str]:
+    """What JupyterLab is started with: the course's folder, with the first of ``notebooks`` open; its token is kept."""
+    arguments = [f"--ServerApp.root_dir={NOTEBOOKS}", "--LabApp.extension_manager=readonly"]
+    if notebooks:
+        arguments.append(f"--LabApp.default_url=/lab/tree/{notebooks[0].name}")
+    if os.name == "posix":
+        # Over TCP each kernel warns on the terminal that its port on this machine is not encrypted.
+        arguments.append("--KernelManager.transport=ipc")
+    return arguments
+
+
+def open_lab(arguments: Sequence[str]) -> None:
+    """Become JupyterLab, so that its questions and interrupts are its own; does not return."""
+    command = [sys.executable, "-m", "jupyterlab", *lab_arguments(sorted(NOTEBOOKS.glob("*.ipynb"))), *arguments]
+    os.execv(command[0], command)
+
+
+def _call(*command: str) -> int:
+    # In the project's folder, where the configuration of all these programs lies.
+    return subprocess.run(command, cwd=PROJECT_ROOT, check=False).returncode
