@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labs.api.store import Object
+from labs.errors import ApiError
 from labs.units import rfc3339
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ class EventRecorder:
             "reportingComponent": self._component,
             "reportingInstance": host,
         }
-        self._api.create("events", event, user=self._component, manager=self._component)
+        try:
+            self._api.create("events", event, user=self._component, manager=self._component)
+        except ApiError:
+            return  # the recorder drops what the server refuses: events are no reason for a component to stop
         self._names[key] = (namespace, name)
 
     def _unique_hex(self) -> str:

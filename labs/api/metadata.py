@@ -10,7 +10,7 @@ from typing import Any
 
 from labs.api import names
 from labs.api.resources import ResourceType
-from labs.api.strategy import FieldError, duplicate, forbidden, invalid, required
+from labs.api.strategy import FieldError, forbidden, invalid, required
 
 MAX_ANNOTATIONS_BYTES = 256 * 1024
 
@@ -107,6 +107,3 @@ def _owner_problems(references: list[dict[str, Any]]) -> list[FieldError]:
         first, second = (f"{item.get('kind')}/{item.get('name')}" for item in controllers[:2])
         problems.append(invalid("metadata.ownerReferences", references, text.format(first, second)))
     return problems
-
-
-__all__ = ["duplicate", "validate_annotations", "validate_labels", "validate_metadata", "validate_metadata_update"]

@@ -141,6 +141,22 @@ BUILT_IN: tuple[ResourceType, ...] = (
         has_generation=True,
     ),
     ResourceType(
+        "authorization.k8s.io",
+        "v1",
+        "SelfSubjectAccessReview",
+        "selfsubjectaccessreviews",
+        is_namespaced=False,
+        verbs=("create",),
+    ),
+    ResourceType(
+        "authentication.k8s.io",
+        "v1",
+        "SelfSubjectReview",
+        "selfsubjectreviews",
+        is_namespaced=False,
+        verbs=("create",),
+    ),
+    ResourceType(
         "karpenter.sh",
         "v1",
         "NodePool",

@@ -14,7 +14,7 @@ from labs.controlplane.node_health import NodeHealth, observe, with_unknown_cond
 from labs.controlplane.node_taints import NOT_READY, UNREACHABLE, has_taint, with_no_schedule, with_taints
 from labs.controlplane.node_zones import EvictionLimits, TaintQueue, ZoneState, eviction_rate, zone_state
 from labs.controlplane.pods import condition_of
-from labs.controlplane.runtime import Controller
+from labs.controlplane.runtime import Controller, key_of
 from labs.controlplane.zones import zone_key
 from labs.units import MILLISECOND_NS, SECOND_NS
 
@@ -71,8 +71,10 @@ class NodeLifecycle(Controller):
         if event.type == "DELETED" or not node_name or was_bound:
             return
         node = self.client.get("nodes", "", node_name)
-        if node is not None and node_name in self._health and ready_status(node) not in (None, "True"):
-            self._mark_pods([event.object])
+        pod = self.client.get("pods", *key_of(event.object))
+        is_down = node is not None and node_name in self._health and ready_status(node) not in (None, "True")
+        if is_down and pod is not None:
+            self._mark_pods([pod])
 
     def reconcile(self, namespace: str, name: str) -> None:
         """Give a node the NoSchedule taints that its conditions call for."""
@@ -109,9 +111,9 @@ class NodeLifecycle(Controller):
             self._queue_of(node).remove(name)
             self._record(node, "RemovingNode", f"Removing Node {name} from Controller")
         for name, node in present.items():
+            self._queue_of(node)
             if name not in self._known:
                 self._record(node, "RegisteredNode", f"Registered Node {name} in Controller")
-                self._queue_of(node)
                 self._mark_reachable(node)
             self._known[name] = node
 

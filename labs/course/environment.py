@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import boto3
+
 from labs.course.sidecar import Endpoints
 
 _REMOVED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
@@ -37,10 +39,13 @@ class Environment:
         }
         self._before = {name: os.environ.get(name) for name in values}
         _set(values)
+        # boto3's default session keeps the credentials of the lab before.
+        boto3.setup_default_session()
 
     def restore(self) -> None:
         """Put every variable back."""
         _set(self._before)
+        boto3.DEFAULT_SESSION = None
 
 
 def _set(values: dict[str, str | None]) -> None:

@@ -2,11 +2,13 @@
 
 Drawing functions take data and an axes and return the axes; ``show`` puts a figure into the notebook and, when
 asked, into the run's folder. Times are minutes since ``zero``, the fault, since that is what is asked. Legends
-stand above their panel, so that they never cover data.
+stand beside their panel, so that they never cover data.
 """
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -23,7 +25,21 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from labs.course.observe import LEAVING, NOT_READY, READY, STARTING
-from labs.course.palette import BEFORE, BLACK, FAULT, FAULT_TEXT, NODES, PODS, STACK, STATE_COLOURS
+from labs.course.palette import (
+    AFTER,
+    BEFORE,
+    BLACK,
+    FAULT,
+    FAULT_TEXT,
+    GREY,
+    MEDIAN,
+    NODES,
+    PODS,
+    STACK,
+    STATE_COLOURS,
+    TAIL,
+    lightness,
+)
 from labs.errors import UsageError
 
 Minutes = np.ndarray[Any, np.dtype[np.float64]]
@@ -31,17 +47,12 @@ STYLE: dict[Any, Any] = {
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
     "font.size": 9.5,
-    "axes.titlesize": 10.5,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.color": "#e4e4e4",
     "hatch.linewidth": 0.8,
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
     "lines.linewidth": 1.8,
     "svg.hashsalt": "chaos-crunch",
 }
@@ -50,6 +61,10 @@ STATES = ((READY, ""), (STARTING, "//"), (NOT_READY, "xx"), (LEAVING, ".."))
 HATCHES = ("", "//", "..", "xx", "\\\\", "++")
 ALT_LENGTH_MIN = 40
 HEADROOM = 1.15
+"""Top of an axis above its highest value, times; twice where the fault's name stands."""
+TITLE_CHARACTERS_PER_INCH = 10
+LIGHT = 80
+"""From this lightness on a white hatch cannot be seen."""
 PROJECT_FONT = "DejaVu Sans"
 """It comes with matplotlib, so a figure has the same bytes on every machine."""
 
@@ -70,9 +85,14 @@ def figure(
     """A figure with ``rows`` panels below one another in the course's style; ``title`` states the finding."""
     with _style():
         made, grid = plt.subplots(rows, 1, figsize=(width, row_height * rows + 0.6), sharex=sharex, squeeze=False)
+    plt.close(made)  # a figure is shown by ``show``, not by whichever cell happens to end next
     axes = [grid[row][0] for row in range(rows)]
+    for ax in axes:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     if title:
-        made.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
+        whole = re.sub(r"(?<=\d) ", "\N{NO-BREAK SPACE}", title)  # a number stays with its unit
+        lines = textwrap.fill(whole, round(width * TITLE_CHARACTERS_PER_INCH))
+        made.suptitle(lines, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
     return made, axes
 
 
@@ -81,11 +101,20 @@ def minutes_since(times: Any, zero: datetime) -> Minutes:
     return np.asarray((pd.DatetimeIndex(times) - pd.Timestamp(zero)).total_seconds() / 60.0, dtype=np.float64)
 
 
+def name_panel(ax: Axes, title: str, unit: str) -> Axes:
+    """Set a panel's title and the unit of its axis."""
+    ax.set_title(title, loc="left", fontsize=10, fontweight="bold")
+    ax.set_ylabel(unit)
+    return ax
+
+
 def shade(ax: Axes, start_minute: float, end_minute: float, text: str = "") -> None:
     """Shade the time of the fault and name it; a moment is drawn as a line."""
     if end_minute > start_minute:
         ax.axvspan(start_minute, end_minute, color=FAULT, alpha=0.16, linewidth=0, zorder=0.5)
-    ax.axvline(start_minute, color=FAULT_TEXT, linewidth=1.2, zorder=0.6)
+    ax.axvline(start_minute, color=FAULT_TEXT, linewidth=1.2, zorder=2.5)
+    if text:
+        ax.set_ylim(top=ax.get_ylim()[1] * HEADROOM)
     _note(ax, text, (start_minute, 1.0), ("data", "axes fraction"), (4, -3), va="top", color=FAULT_TEXT)
 
 
@@ -121,37 +150,33 @@ def draw_pod_states(ax: Axes, pods: pd.DataFrame, zero: datetime) -> Axes:
     layers = [
         (state, counts[state], STATE_COLOURS[state], hatch) for state, hatch in STATES if state in counts.columns
     ]
-    return _draw_stack(ax, minutes_since(counts.index, zero), layers, "pods")
+    return name_panel(_draw_stack(ax, minutes_since(counts.index, zero), layers), "Pods by state", "pods")
 
 
 def draw_pods_by_node(ax: Axes, pods: pd.DataFrame, zero: datetime) -> Axes:
-    """Ready pods by node over time, stacked; the legend names each node's zone."""
+    """Ready pods by node over time, stacked in the order in which nodes came; the legend names each node's zone."""
     ready = pods[(pods["state"] == READY) & (pods["node"] != "")]
     counts = ready.groupby(["time", "node"]).size().unstack(fill_value=0)
     counts = counts.reindex(sorted(pods["time"].unique()), fill_value=0)
-    zones = dict(zip(ready["node"], ready["zone"], strict=True))
-    seen = {node: place for place, node in enumerate(dict.fromkeys(ready["node"]))}
+    first = ready.sort_values(["time", "zone", "node"]).drop_duplicates("node")
     layers = []
-    for node in sorted(counts.columns, key=lambda node: (zones[node], seen[node])):
-        look = len(layers) % len(STACK)
-        layers.append((f"node {len(layers) + 1} ({zones[node]})", counts[node], STACK[look], HATCHES[look]))
-    return _draw_stack(ax, minutes_since(counts.index, zero), layers, "ready pods")
+    for place, (node, zone) in enumerate(zip(first["node"], first["zone"], strict=True)):
+        look = place % len(STACK)
+        layers.append((f"node {place + 1} ({zone})", counts[node], STACK[look], HATCHES[look]))
+    return name_panel(_draw_stack(ax, minutes_since(counts.index, zero), layers), "Ready pods by node", "pods")
 
 
-def _draw_stack(
-    ax: Axes, minutes: Minutes, layers: Sequence[tuple[str, "pd.Series[Any]", str, str]], unit: str
-) -> Axes:
+def _draw_stack(ax: Axes, minutes: Minutes, layers: Sequence[tuple[str, pd.Series[Any], str, str]]) -> Axes:
     """Steps on top of one another: (label, counts, colour, hatch) from the bottom."""
     bottom = np.zeros(len(minutes))
     for label, counts, colour, hatch in layers:
         top = bottom + counts.to_numpy(dtype=float)
-        ax.fill_between(
-            minutes, bottom, top, step="post", facecolor=colour, edgecolor="white", linewidth=0.6, hatch=hatch, label=label
-        )
+        edge = GREY if lightness(colour) > LIGHT else "white"
+        look: dict[str, Any] = {"facecolor": colour, "edgecolor": edge, "linewidth": 0.6, "hatch": hatch}
+        ax.fill_between(minutes, bottom, top, step="post", label=label, **look)
         bottom = top
-    ax.set_ylabel(unit)
     _count_axis(ax, bottom.max() if len(bottom) else 1)
-    _legend(ax)
+    _legend(ax, is_stacked=True)
     return ax
 
 
@@ -165,10 +190,9 @@ def draw_replicas_and_nodes(ax: Axes, pods: pd.DataFrame, nodes: pd.DataFrame, z
     ):
         values = counts.to_numpy(dtype=float)
         ax.step(minutes_since(counts.index, zero), values, where="post", color=colour, linestyle=dashes, label=label)
-    ax.set_ylabel("count")
     _count_axis(ax, max(ready_pods.max(), ready_nodes.max()))
     _legend(ax)
-    return ax
+    return name_panel(ax, "Replicas and nodes", "count")
 
 
 def draw_minutes(
@@ -187,10 +211,23 @@ def draw_minutes(
     return ax
 
 
+def draw_latency(ax: Axes, frame: pd.DataFrame, zero: datetime, *, factor: float = 1.0) -> Axes:
+    """Latency percentiles in seconds, one line for each column of ``frame``, the lowest percentile first."""
+    looks = ((MEDIAN, "--"), (TAIL, "-"), (BLACK, ":"))
+    lines = {column: (column, *look) for column, look in zip(frame.columns, looks, strict=False)}
+    return name_panel(draw_minutes(ax, frame, lines, zero, factor=factor), "Latency", "seconds")
+
+
+def draw_error_rate(ax: Axes, rate_percent: pd.Series[float], zero: datetime) -> Axes:
+    """Failed requests in percent of all, minute by minute."""
+    frame = rate_percent.to_frame("rate")
+    return name_panel(draw_minutes(ax, frame, {"rate": ("error rate", TAIL, "-")}, zero), "Error rate", "% of requests")
+
+
 def draw_before_after(
     ax: Axes,
-    before: "pd.Series[float]",
-    after: "pd.Series[float]",
+    before: pd.Series[float],
+    after: pd.Series[float],
     before_zero: datetime,
     after_zero: datetime,
     *,
@@ -198,22 +235,21 @@ def draw_before_after(
     factor: float = 1.0,
 ) -> Axes:
     """The same one-minute metric of two runs over minutes since each run's own fault."""
-    looks = ((before, before_zero, BEFORE, (0, (4, 1.5))), (after, after_zero, PODS, "-"))
+    looks = ((before, before_zero, BEFORE, (0, (4, 1.5))), (after, after_zero, AFTER, "-"))
     for label, (series, zero, colour, dashes) in zip(labels, looks, strict=True):
         draw_minutes(ax, series.to_frame("value"), {"value": (label, colour, dashes)}, zero, factor=factor)
     return ax
 
 
-def _with_gaps(series: "pd.Series[float]", zero: datetime) -> tuple[Minutes, Minutes]:
+def _with_gaps(series: pd.Series[float], zero: datetime) -> tuple[Minutes, Minutes]:
     """Minutes and values for a step plot: each value lasts a minute, and a missing minute is nan."""
     minutes, values = minutes_since(series.index, zero), series.to_numpy(dtype=float)
-    ends = np.flatnonzero(np.append(np.diff(minutes) > 1.5, True)) + 1 if len(minutes) else []
     points: list[tuple[float, float]] = []
-    start = 0
-    for end in ends:
-        run = list(zip(minutes[start:end], values[start:end], strict=True))
-        points += [*run, (run[-1][0] + 1, run[-1][1]), (run[-1][0] + 1, np.nan)]
-        start = end
+    for place, (minute, value) in enumerate(zip(minutes, values, strict=True)):
+        points.append((minute, value))
+        is_last = place + 1 == len(minutes)
+        if is_last or minutes[place + 1] - minute > 1.5:
+            points += [(minute + 1, value), (minute + 1, np.nan)]
     table = np.asarray(points[:-1], dtype=np.float64).reshape(-1, 2)
     return table[:, 0], table[:, 1]
 
@@ -223,11 +259,14 @@ def _count_axis(ax: Axes, highest: float) -> None:
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _legend(ax: Axes) -> None:
-    """Above the panel, to the right of its title."""
-    count = len(ax.get_legend_handles_labels()[1])
-    if count:
-        ax.legend(ncols=min(count, 4), loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.15)
+def _legend(ax: Axes, *, is_stacked: bool = False) -> None:
+    """Beside the panel; of a stack in the order of the stack, from the top."""
+    handles, labels = ax.get_legend_handles_labels()
+    if is_stacked:
+        handles, labels = handles[::-1], labels[::-1]
+    if labels:
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0}
+        ax.legend(handles, labels, frameon=False, fontsize=8.5, **place)
 
 
 def label_minutes(axes: Sequence[Axes], text: str = "minutes since the fault") -> None:

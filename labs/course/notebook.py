@@ -12,6 +12,8 @@ import urllib3.exceptions
 from botocore.exceptions import EndpointConnectionError
 from tqdm import tqdm
 
+from labs.errors import UsageError
+
 SHOWN_AFTER_S = 1.0
 """A wait that takes less than this shows nothing."""
 
@@ -43,7 +45,8 @@ def explain_lost_server(is_lost: Callable[[], bool], sentence: str) -> None:
 
     def show(self: Any, kind: type[BaseException], error: BaseException, trace: Any, tb_offset: Any = None) -> Any:
         if is_lost():
-            print(sentence)
+            lost = UsageError(sentence)
+            self.showtraceback((UsageError, lost, None))
             return [sentence]
         self.showtraceback((kind, error, trace), tb_offset=tb_offset)
         return None

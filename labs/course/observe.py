@@ -106,4 +106,4 @@ def alarm_changes(cloudwatch: Any, alarm: str, since: datetime) -> pd.DataFrame:
         AlarmName=alarm, HistoryItemType="StateUpdate", StartDate=since, ScanBy="TimestampAscending"
     )["AlarmHistoryItems"]
     rows = [{"time": pd.Timestamp(item["Timestamp"]), "summary": item["HistorySummary"]} for item in history]
-    return pd.DataFrame(rows, columns=["time", "summary"])
+    return pd.DataFrame(rows, columns=["time", "summary"]).astype({"time": "datetime64[ns, UTC]"})

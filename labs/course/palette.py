@@ -13,14 +13,16 @@ from labs.course.observe import LEAVING, NOT_READY, READY, STARTING
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
-PALE, GREY, DARK = "#DDDDDD", "#767676", "#3A3A3A"
+NAVY, PLUM, GREY, DARK = "#00477A", "#7A1F5C", "#767676", "#3A3A3A"
+"""Darker companions: thin lines need 3:1 against white, and pairs need to differ in lightness."""
 
-FAULT, FAULT_TEXT = VERMILION, "#8A3A00"
-PODS, NODES = BLUE, ORANGE
-BEFORE, AFTER = ORANGE, BLUE
-MEDIAN, TAIL = SKY, BLUE
-STACK = (BLUE, ORANGE, DARK, SKY, PURPLE, YELLOW)
-STATE_COLOURS = {READY: BLUE, STARTING: YELLOW, NOT_READY: VERMILION, LEAVING: PALE}
+FAULT, FAULT_TEXT = GREY, DARK
+PODS, NODES = NAVY, VERMILION
+BEFORE, AFTER = VERMILION, NAVY
+MEDIAN, TAIL = NAVY, VERMILION
+LINE_PAIRS = ((PODS, NODES), (BEFORE, AFTER), (MEDIAN, TAIL))
+STACK = (BLUE, ORANGE, DARK, SKY, PLUM, YELLOW)
+STATE_COLOURS = {READY: BLUE, STARTING: YELLOW, NOT_READY: ORANGE, LEAVING: DARK}
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB.
 VISIONS = {
@@ -39,7 +41,12 @@ def distance(one: str, other: str, vision: str = "") -> float:
 
 def grey_distance(one: str, other: str) -> float:
     """Difference in lightness (CIE L*, 0 to 100): what is left of two colours on grey paper."""
-    return abs(float(_lab(one)[0] - _lab(other)[0]))
+    return abs(lightness(one) - lightness(other))
+
+
+def lightness(colour: str) -> float:
+    """CIE L*: 0 is black, 100 is white."""
+    return float(_lab(colour)[0])
 
 
 def _lab(colour: str, vision: str = "") -> np.ndarray[tuple[int], np.dtype[np.float64]]:

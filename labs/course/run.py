@@ -123,6 +123,7 @@ def _run(notebook: Path, parameters: Mapping[str, Any], place: Path) -> str | No
             dict(parameters),
             cwd=notebook.parent,
             kernel_name=kernels.KERNEL_NAME,
+            language="python",
             progress_bar=False,
             execution_timeout=kernels.CELL_TIMEOUT_S,
             **kernels.client_options(),

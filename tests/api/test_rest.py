@@ -194,9 +194,7 @@ def test_a_virtual_resource_is_read_from_its_provider(server: Server) -> None:
         def list(self, namespace: str | None) -> list[Object]:
             return [{"metadata": {"name": "n1", "labels": {"a": "b"}}, "usage": {"cpu": "10m"}}]
 
-    kind = ResourceType(
-        "metrics.k8s.io", "v1beta1", "NodeMetrics", "nodes", is_namespaced=False, verbs=READ_VERBS
-    )
+    kind = ResourceType("metrics.k8s.io", "v1beta1", "NodeMetrics", "nodes", is_namespaced=False, verbs=READ_VERBS)
     server.api.register_virtual(kind, Provider())
     path = "/apis/metrics.k8s.io/v1beta1/nodes"
     assert server.expect(200, "GET", f"{path}/n1")["kind"] == "NodeMetrics"
@@ -210,3 +208,23 @@ def test_the_request_knows_its_boolean_options() -> None:
     assert Request.to("GET", "/x?watch").is_set("watch")
     assert not Request.to("GET", "/x?watch=false").is_set("watch")
     assert not Request.to("GET", "/x").is_set("watch")
+
+
+def test_a_user_learns_what_it_may_do_and_who_it_is(server: Server) -> None:
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    attributes = {"verb": "list", "resource": "pods", "namespace": "shop"}
+    answer = server.expect(201, "POST", path, {"spec": {"resourceAttributes": attributes}})
+    assert answer["status"]["allowed"] is True
+    whoami = server.expect(201, "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {})
+    assert whoami["status"]["userInfo"]["username"] == "admin"
+    assert server.api.store.count("selfsubjectaccessreviews.authorization.k8s.io") == 0
+
+
+def test_a_node_pool_has_the_columns_of_its_definition(server: Server) -> None:
+    reference = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "spot"}
+    spec = {"template": {"spec": {"nodeClassRef": reference, "requirements": []}}}
+    server.expect(201, "POST", "/apis/karpenter.sh/v1/nodepools", {"metadata": {"name": "p"}, "spec": spec})
+    table = server.expect(200, "GET", "/apis/karpenter.sh/v1/nodepools", accept=TABLE)
+    shown = [column["name"] for column in table["columnDefinitions"] if column["priority"] == 0]
+    assert shown == ["Name", "NodeClass", "Nodes", "Ready", "Age"]
+    assert table["rows"][0]["cells"][:2] == ["p", "spot"]

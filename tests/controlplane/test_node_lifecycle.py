@@ -131,7 +131,8 @@ def test_node_that_never_reports_is_given_sixty_seconds() -> None:
     assert fleet.conditions("new") == {}
     fleet.run(7)
 
-    assert fleet.conditions("new")["Ready"] == ("Unknown", "NodeStatusNeverUpdated", "Kubelet never posted node status.")
+    never = ("Unknown", "NodeStatusNeverUpdated", "Kubelet never posted node status.")
+    assert fleet.conditions("new")["Ready"] == never
 
 
 def test_pods_of_a_silent_node_are_marked() -> None:

@@ -84,8 +84,8 @@ class Kubelets:
         current = self.cluster.get("nodes", name, "")
         now = rfc3339(self.cluster.loop.now_ns)
         conditions = [
-            {"type": type, "status": status, "lastHeartbeatTime": now, "reason": reason, "message": message}
-            for type, (status, reason, message) in HEALTHY.items()
+            {"type": kind, "status": status, "lastHeartbeatTime": now, "reason": reason, "message": message}
+            for kind, (status, reason, message) in HEALTHY.items()
         ]
         self.client.set_status("nodes", current, {**current["status"], "conditions": conditions})
 
@@ -109,7 +109,7 @@ class Kubelets:
 
     def _run(self, name: str) -> None:
         pod = self.cluster.get("pods", name, NAMESPACE)
-        conditions = [{"type": type, "status": "True"} for type in POD_READY]
+        conditions = [{"type": kind, "status": "True"} for kind in POD_READY]
         scheduled = [item for item in pod["status"]["conditions"] if item["type"] == "PodScheduled"]
         self.client.set_status("pods", pod, {"phase": "Running", "conditions": conditions + scheduled})
 

@@ -49,8 +49,8 @@ def nodes_of(note: str) -> list[Object]:
             spec["taints"] = [dict(zip(("key", "value", "effect"), taint.groups(), strict=True))]
         if re.search(rf"\b{name} cordoned", exceptions):
             spec["unschedulable"] = True
-        allocatable = {"cpu": cpu, "memory": memory, "pods": "110"}
-        nodes.append({"metadata": {"name": name, "labels": labels}, "spec": spec, "status": {"allocatable": allocatable}})
+        status = {"allocatable": {"cpu": cpu, "memory": memory, "pods": "110"}}
+        nodes.append({"metadata": {"name": name, "labels": labels}, "spec": spec, "status": status})
     return nodes
 
 
@@ -81,8 +81,8 @@ def replay(recording: Wire) -> Client:
 def told(events: list[tuple[str, str, str, str]]) -> Counter[tuple[str, ...]]:
     """Type, reason, pod's group and message of each distinct event on a pod, without the names of pods and nodes."""
     return Counter(
-        (type, reason, group_of(name), re.sub(r"(?<=assigned sched/)\S+ to \S+", "POD to NODE", message))
-        for type, reason, name, message in dict.fromkeys(events)
+        (severity, reason, group_of(name), re.sub(r"(?<=assigned sched/)\S+ to \S+", "POD to NODE", message))
+        for severity, reason, name, message in dict.fromkeys(events)
     )
 
 

@@ -104,7 +104,7 @@ def _merge_items(live: list[Any], config: list[Any], field: Field) -> list[Any]:
 
 def _drop(obj: dict[str, Any], gone: Trie, kept: list[Trie], root: Definition) -> None:
     """Remove what the manager applied before, applies no more, and nobody else owns."""
-    for path in sorted(members(gone), key=len, reverse=True):
+    for path in sorted(members(gone), key=len):
         if not any(has_member(trie, path) for trie in kept):
             _remove(obj, path, root)
 

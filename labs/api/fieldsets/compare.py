@@ -95,6 +95,8 @@ class Comparison:
             after = (new or {}).get(key, _ABSENT)
             if before is _ABSENT and old is not None:
                 before = zero.get(key, _ABSENT)
+            if after is _ABSENT and new is not None:
+                after = zero.get(key, _ABSENT)
             if before is after or (before is not _ABSENT and after is not _ABSENT and before == after):
                 continue
             element = f"f:{key}"
@@ -174,6 +176,7 @@ def field_set(value: dict[str, Any], kind: Definition | None) -> Trie:
     """``ToFieldSet``: the paths that an applied object names."""
     trie: Trie = {}
     _add_struct(value, kind or UNTYPED, trie)
+    _prune(trie)
     return trie
 
 

@@ -6,6 +6,7 @@ sigs.k8s.io/structured-merge-diff merge/update.go.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,6 +34,7 @@ STRIPPED_METADATA = (
     "deletionGracePeriodSeconds",
 )
 ANCIENT = "ancient-changes"
+MAX_SHARED_SETS = 4096
 RESET: dict[str, tuple[str, ...]] = {"": ("status",), "status": ("spec",)}
 
 
@@ -108,6 +110,7 @@ class FieldManager:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
+        self._shared: dict[str, dict[str, Any]] = {}
 
     def record(self, kind: ResourceType, new: Object, old: Object | None, manager: str, subresource: str) -> None:
         """Set ``new``'s managedFields after a create (``old`` is None) or an update by ``manager``."""
@@ -125,6 +128,14 @@ class FieldManager:
         time = None if subresource == "scale" else rfc3339(self._loop.now_ns)
         writer = (manager or "unknown", "Update", kind.api_version, subresource)
         set_entries(new, capped(after_update(entries, changes.added, changes.removed, writer, time)))
+        self._share(new["metadata"].get("managedFields") or ())
+
+    def _share(self, encoded: Iterable[dict[str, Any]]) -> None:
+        """Let equal sets be one dict: the pods of one template would else hold a copy each."""
+        if len(self._shared) > MAX_SHARED_SETS:
+            self._shared.clear()
+        for entry in encoded:
+            entry["fieldsV1"] = self._shared.setdefault(json.dumps(entry["fieldsV1"]), entry["fieldsV1"])
 
 
 def after_update(

@@ -141,7 +141,8 @@ def decode_data(request: Request, kind: str) -> Object:
 def _not_an_object(kind: str, data: Any) -> ApiError:
     names = {list: "array", str: "string", bool: "bool", int: "number", float: "number"}
     return errors.bad_request(
-        f"{_unknown(kind)}json parse error: json: cannot unmarshal {names.get(type(data), 'null')} into Go value of type "
+        f"{_unknown(kind)}json parse error: "
+        f"json: cannot unmarshal {names.get(type(data), 'null')} into Go value of type "
         'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
     )
 

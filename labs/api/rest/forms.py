@@ -12,9 +12,11 @@ import yaml
 
 from labs import errors
 from labs.api.resources import ResourceType
+from labs.api.rest.custom_columns import CUSTOM_COLUMNS
 from labs.api.rest.message import JSON, Request, Response, encode
 from labs.api.rest.negotiation import Form
 from labs.api.store import Object
+from labs.api.tables.custom import render_crd_table
 from labs.api.tables.render import render_table
 
 INCLUDES = ("", "None", "Metadata", "Object")
@@ -39,7 +41,11 @@ def table(kind: ResourceType, objects: Sequence[Object], now_ns: int, form: Form
     """A Table of the objects. Raises 400 for an unknown ``includeObject``."""
     if include not in INCLUDES:
         raise errors.bad_request(f'unrecognized includeObject value: "{include}"')
-    rendered: dict[str, Any] = render_table(kind.group_version_kind, objects, now_ns, wide=True)
+    columns = CUSTOM_COLUMNS.get(kind.resource)
+    if columns is None:
+        rendered = render_table(kind.group_version_kind, objects, now_ns)
+    else:
+        rendered = render_crd_table(columns, objects, now_ns)
     rows = []
     for row, obj in zip(rendered["rows"], objects, strict=True):
         shown = {"cells": row["cells"]}

@@ -10,12 +10,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from labs.api.apiserver import ApiServer
-from labs.api.rest import discovery, lists, openapi, subhandlers, writes
+from labs.api.rest import bodies, discovery, lists, openapi, subhandlers, writes
 from labs.api.rest.access import Access, AllowKnown, require_access
 from labs.api.rest.forms import respond, shape, shape_list
 from labs.api.rest.message import Request, Response, answer, refusal, text
 from labs.api.rest.negotiation import Form, negotiate
 from labs.api.rest.options import list_options
+from labs.api.rest.reviews import REVIEWS
 from labs.api.rest.routes import Route, Routes
 from labs.api.rest.selection import parse_selection
 from labs.api.rest.subhandlers import LogReader
@@ -81,6 +82,8 @@ class RestApi:
         served = self._routes.by_version()
         if parts == [""]:
             return answer({"paths": _paths(served)})
+        if parts == ["openapi", "v2"]:
+            return openapi.respond_v2(request.headers.get("accept", ""))
         if parts[:2] == ["openapi", "v3"]:
             return openapi.respond(parts[2:], served) or text(404, NOT_FOUND_PAGE)
         if parts[0] in ("api", "apis"):
@@ -106,6 +109,10 @@ class RestApi:
         return respond(shown, form, written.code, written.warnings)
 
     def _object(self, request: Request, route: Route) -> Written:
+        review = REVIEWS.get(route.type.resource)
+        if review is not None:
+            asked = bodies.decode(request, route.type)
+            return Written(review(self.access, self.api.types, request.user, asked), 201)
         if route.subresource in SUBRESOURCES:
             return SUBRESOURCES[route.subresource](self.api, request, route)
         if route.verb == "get":

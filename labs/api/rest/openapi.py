@@ -23,6 +23,7 @@ PATCH_TYPES = (
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
 )
+V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 WRITE_PARAMETERS = [
     {"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": True}}
     for name in ("dryRun", "fieldManager", "fieldValidation")
@@ -48,6 +49,16 @@ def respond(parts: list[str], served: Served) -> Response | None:
         if parts == path_of(version).split("/"):
             return Response(200, {"Content-Type": "application/json"}, _document(version, tuple(types.values())))
     return None
+
+
+def respond_v2(accept: str) -> Response:
+    """/openapi/v2 without any type: kubectl asks it for what v3 lacks, and then says that there is no such kind.
+
+    In the form of gnostic's OpenAPIv2.Document (1: swagger, 2: info {1: title, 2: version}, 8: paths).
+    """
+    if "proto-openapi.spec.v2" not in accept:
+        return answer({"swagger": "2.0", "info": {"title": "Kubernetes", "version": "v1.37.2"}, "paths": {}})
+    return Response(200, {"Content-Type": V2_PROTOBUF}, b"\x0a\x032.0\x12\x15\x0a\x0aKubernetes\x12\x07v1.37.2\x42\x00")
 
 
 @cache

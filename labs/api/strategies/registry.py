@@ -20,6 +20,7 @@ def all_strategies(store: Store, streams: Streams) -> dict[str, Strategy]:
         "secrets": core.SECRET,
         "events": core.EVENT,
         "deployments.apps": workloads.DEPLOYMENT,
+        "daemonsets.apps": workloads.DAEMON_SET,
         "replicasets.apps": workloads.REPLICA_SET,
         "jobs.batch": batch.JOB,
         "horizontalpodautoscalers.autoscaling": autoscaling.HORIZONTAL_POD_AUTOSCALER,

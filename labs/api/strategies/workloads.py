@@ -1,7 +1,7 @@
-"""apps/v1: Deployments and ReplicaSets.
+"""apps/v1: Deployments, ReplicaSets and DaemonSets.
 
 Source: kubernetes/kubernetes pkg/apis/apps/{v1/defaults.go,validation/validation.go},
-pkg/registry/apps/{deployment,replicaset}/strategy.go.
+pkg/registry/apps/{deployment,replicaset,daemonset}/strategy.go.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, 
 
 DEFAULT_SURGE = "25%"
 EMPTY_SELECTOR = "empty selector is invalid for deployment"
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 MISMATCH = "`selector` does not match template `labels`"
 
 
@@ -51,8 +52,35 @@ def _default_replica_set(obj: Object) -> None:
     default_template(spec)
 
 
+def _default_daemon_set(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    set_missing(spec, revisionHistoryLimit=10)
+    strategy = spec["updateStrategy"] = spec.get("updateStrategy") or {}
+    strategy["type"] = strategy.get("type") or "RollingUpdate"
+    if strategy["type"] == "RollingUpdate":
+        rolling = strategy["rollingUpdate"] = strategy.get("rollingUpdate") or {}
+        set_missing(rolling, maxUnavailable=1, maxSurge=0)
+    default_template(spec)
+    annotations = obj["metadata"].setdefault("annotations", {})
+    annotations.setdefault(TEMPLATE_GENERATION, "1")
+
+
+def _count_template(new: Object, old: Object) -> None:
+    """The deprecated count of template changes."""
+    before = (old["metadata"].get("annotations") or {}).get(TEMPLATE_GENERATION, "0")
+    is_changed = new["spec"].get("template") != old["spec"].get("template")
+    count = int(before) + 1 if is_changed and before.isdigit() else before
+    annotations = new["metadata"].get("annotations") or {}
+    new["metadata"]["annotations"] = {**annotations, TEMPLATE_GENERATION: str(count)}
+
+
 def _empty_status(obj: Object) -> None:
     obj["status"] = {}
+
+
+def _daemon_set_status(obj: Object) -> None:
+    counts = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady")
+    obj["status"] = dict.fromkeys(counts, 0)
 
 
 def _replica_set_status(obj: Object) -> None:
@@ -150,6 +178,17 @@ def _validate_replica_set(obj: Object) -> list[FieldError]:
     return problems + validate_template(spec, "spec.template")
 
 
+def _validate_daemon_set(obj: Object) -> list[FieldError]:
+    spec = obj["spec"]
+    own, mismatch = _selector_problems(spec, "empty selector is invalid for daemonset")
+    problems = [*own, *mismatch, *validate_template(spec, "spec.template")]
+    problems += not_negative(spec, "minReadySeconds", "spec")
+    kind = spec["updateStrategy"]["type"]
+    if kind not in ("OnDelete", "RollingUpdate"):
+        problems.append(not_supported("spec.updateStrategy", kind, ("OnDelete", "RollingUpdate")))
+    return problems
+
+
 def _selector_is_immutable(new: Object, old: Object) -> list[FieldError]:
     if new["spec"].get("selector") == old["spec"].get("selector"):
         return []
@@ -160,6 +199,13 @@ DEPLOYMENT = Strategy(
     default=_default_deployment,
     prepare_for_create=_empty_status,
     validate=_validate_deployment,
+    validate_update=_selector_is_immutable,
+)
+DAEMON_SET = Strategy(
+    default=_default_daemon_set,
+    prepare_for_create=_daemon_set_status,
+    prepare_for_update=_count_template,
+    validate=_validate_daemon_set,
     validate_update=_selector_is_immutable,
 )
 REPLICA_SET = Strategy(

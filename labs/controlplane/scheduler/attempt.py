@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from labs.controlplane.scheduler.cache import Cache
-from labs.controlplane.scheduler.failure import Failure
+from labs.controlplane.scheduler.failure import NOT_NAMED, Failure
 from labs.controlplane.scheduler.filters import node_failure
 from labs.controlplane.scheduler.nodeinfo import NodeFacts, NodeInfo
 from labs.controlplane.scheduler.pod_affinity import PodAffinityFilter
@@ -109,12 +109,17 @@ class Search:
 
 def search(filters: Filters, start: int) -> Search:
     """Look at nodes from index ``start`` on, round the list, until enough of them fit."""
+    named = filters.pod.placement.named_nodes
     order = filters.cache.order
     found = Search()
     nominated = filters.cache.nodes.get(filters.pod.nominated_node)
     if nominated is not None and nominated.facts is not None and filters.failure(nominated) is None:
         found.feasible.append(nominated)
         return found
+    if named is not None:
+        names = [node.facts.name for node in order if node.facts is not None]
+        found.failures = {name: NOT_NAMED for name in names if name not in named}
+        order = [node for node in order if node.facts is not None and node.facts.name in named]
     wanted = feasible_nodes_wanted(len(order))
     for index in range(start, start + len(order)):
         node = order[index % len(order)]

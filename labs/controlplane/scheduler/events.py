@@ -13,6 +13,7 @@ from labs.api.client import Client
 from labs.api.events import reference_to
 from labs.api.store import Object
 from labs.controlplane.scheduler.failure import cut
+from labs.errors import ApiError
 from labs.units import MINUTE_NS, rfc3339_micro
 
 FINISH_NS = 6 * MINUTE_NS
@@ -46,7 +47,10 @@ class SeriesRecorder:
         key = (regarding["uid"], regarding["resourceVersion"], type, reason, action)
         series = self._series.get(key)
         if series is None:
-            name = self._create(obj, type, reason, action, note, related)
+            try:
+                name = self._create(obj, type, reason, action, note, related)
+            except ApiError:
+                return  # a refused event is dropped, for example in a namespace that is being deleted
             self._series[key] = _Series(regarding.get("namespace", "default"), name, 1, now_ns, now_ns)
             self._tick_later()
             return

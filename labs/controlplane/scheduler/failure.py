@@ -30,6 +30,8 @@ UNSCHEDULABLE = Failure("NodeUnschedulable", ("node(s) were unschedulable",))
 OTHER_NODE_NAME = Failure("NodeName", ("node(s) didn't match the requested node name",))
 UNTOLERATED_TAINT = Failure("TaintToleration", ("node(s) had untolerated taint(s)",))
 AFFINITY_MISMATCH = Failure("NodeAffinity", ("node(s) didn't match Pod's node affinity/selector",))
+NOT_NAMED = Failure("NodeAffinity", ("node(s) didn't satisfy plugin(s) [NodeAffinity]",))
+"""A pod whose terms all name nodes, as a DaemonSet's do, is never compared with the other nodes."""
 PORTS_TAKEN = Failure("NodePorts", ("node(s) didn't have free ports for the requested pod ports",), True)
 _SPREAD = "node(s) didn't match pod topology spread constraints"
 SPREAD_SKEWED = Failure("PodTopologySpread", (_SPREAD,), True)

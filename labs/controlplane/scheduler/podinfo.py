@@ -30,7 +30,10 @@ NamespaceLabels = Callable[[str], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What a spec says of the node object alone; pods of one template share it."""
+    """What a spec says of the node object alone; pods of one template share it.
+
+    ``named_nodes``: the only nodes to look at, where every required term names nodes; else None.
+    """
 
     signature: str
     node_name: str = ""
@@ -38,6 +41,7 @@ class Placement:
     affinity: NodeAffinity = field(default_factory=NodeAffinity)
     preferred: tuple[PreferredTerm, ...] = ()
     images: tuple[str, ...] = ()
+    named_nodes: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +199,19 @@ def _parsed_placement(signature: str) -> Placement:
         required_node_affinity({"nodeSelector": node_selector, "affinity": {"nodeAffinity": node_affinity}}),
         parse_preferred_terms(preferred),
         tuple(images),
+        _named_nodes((node_affinity or {}).get("requiredDuringSchedulingIgnoredDuringExecution")),
     )
+
+
+def _named_nodes(required: Mapping[str, Any] | None) -> frozenset[str] | None:
+    """PreFilterResult of NodeAffinity: the nodes that the terms' ``metadata.name In`` fields name."""
+    named: frozenset[str] = frozenset()
+    for item in (required or {}).get("nodeSelectorTerms") or ():
+        fields = [match for match in item.get("matchFields") or () if match["operator"] == "In"]
+        if not fields:
+            return None
+        named |= frozenset.intersection(*(frozenset(match["values"]) for match in fields))
+    return named or None
 
 
 def _pod_affinity(affinity: Mapping[str, Any], namespace: str) -> PodAffinity:

@@ -121,9 +121,10 @@ class Scheduler:
             self._client.bind(pod.namespace, pod.name, pod.node)
         except ApiError as error:
             self._watcher.forget(pod)
+            why = f'binding rejected: running Bind plugin "DefaultBinder": {error.message}'
             if self._queue.get(pod.uid) is queued:
                 self._queue.put_back_after_error(queued, self._client.now_ns)
-                self._report(queued.pod, f"binding rejected: {error.message}", "SchedulerError", None)
+                self._report(queued.pod, why, "SchedulerError", None)
                 self._wake_after_rest()
             return
         note = f"Successfully assigned {pod.namespace}/{pod.name} to {pod.node}"

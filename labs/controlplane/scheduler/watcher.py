@@ -56,7 +56,9 @@ class Watcher:
         return (namespace["metadata"].get("labels") or {}) if namespace is not None else {}
 
     def _on_namespace(self, event: WatchEvent) -> None:
-        self.cache.forget_groups()
+        before = event.previous["metadata"].get("labels") if event.previous is not None else None
+        if before != event.object["metadata"].get("labels"):
+            self.cache.forget_groups()
 
     def _on_node(self, event: WatchEvent) -> None:
         if event.type == "DELETED":

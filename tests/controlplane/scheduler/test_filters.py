@@ -183,3 +183,17 @@ def test_match_label_keys_count_only_pods_of_the_same_revision() -> None:
 
 def bare(given: Any) -> Any:
     return {**given, "metadata": {**given["metadata"], "uid": given["metadata"]["name"]}}
+
+
+def test_pod_of_a_daemon_set_is_compared_with_its_own_node_only() -> None:
+    cluster = ScheduledCluster(node("n0", cpu="1"), node("n1", cpu="9"), node("n2", cpu="9"))
+    fields = [{"key": "metadata.name", "operator": "In", "values": ["n0"]}]
+    required = {"nodeSelectorTerms": [{"matchFields": fields}]}
+    wish = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+
+    cluster.add(pod("agent", affinity=wish), pod("greedy", cpu="4", affinity=wish))
+
+    assert cluster.node_of("agent") == "n0"
+    assert cluster.message("greedy").startswith(
+        "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]."
+    )

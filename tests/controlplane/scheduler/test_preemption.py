@@ -2,8 +2,13 @@ from fleet import HOSTNAME, ScheduledCluster, anti_affinity, node, pod
 
 from labs.api.deletion import DeleteOptions
 from labs.controlplane.scheduler.podinfo import PodInfo, parse_pod
-from labs.controlplane.scheduler.preemption import Candidate, best_candidate, candidate_count, split_by_budgets
-from labs.controlplane.scheduler.preemption import parse_budget
+from labs.controlplane.scheduler.preemption import (
+    Candidate,
+    best_candidate,
+    candidate_count,
+    parse_budget,
+    split_by_budgets,
+)
 
 
 def info(name: str, priority: int, start: str | None = None) -> PodInfo:
