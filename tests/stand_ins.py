@@ -32,7 +32,10 @@ class Cluster:
             self.add_node(f"node-{number}", f"zone-{'ab'[number % 2]}")
 
     def add_node(self, name: str, zone: str) -> Object:
-        return self.client.create("nodes", {"metadata": {"name": name, "labels": {"topology.kubernetes.io/zone": zone}}})
+        """A node that is past its first minutes: without the taint that new nodes are given."""
+        labels = {"topology.kubernetes.io/zone": zone}
+        node = self.client.create("nodes", {"metadata": {"name": name, "labels": labels}})
+        return self.client.update("nodes", {**node, "spec": {**(node.get("spec") or {}), "taints": []}})
 
     def run(self, seconds: float) -> None:
         self.loop.run_until(self.loop.now_ns + round(seconds * SECOND_NS))

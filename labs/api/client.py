@@ -21,16 +21,19 @@ class Selects(Protocol):
 
 
 class Client:
-    """The API as one component sees it; ``user`` is its name in events, audit and field ownership.
+    """The API as one component sees it; ``user`` is its name in events and audit.
+
+    ``manager`` is the program that it runs in, which owns the fields it writes; the same as ``user`` unless told.
 
     Reads return the stored objects themselves: never change them. ``resource`` is ``pods``,
     ``deployments.apps``, ``nodeclaims.karpenter.sh``.
     """
 
-    def __init__(self, api: ApiServer, user: str) -> None:
+    def __init__(self, api: ApiServer, user: str, manager: str = "") -> None:
         self.api = api
         self.user = user
-        self.events = EventRecorder(api, user)
+        self.manager = manager or user
+        self.events = EventRecorder(api, user, self.manager)
 
     @property
     def loop(self) -> Loop:
@@ -63,15 +66,15 @@ class Client:
 
     def create(self, resource: str, obj: Object) -> Object:
         """Create; raises ApiError as the server would."""
-        return self.api.create(resource, obj, user=self.user, manager=self.user)
+        return self.api.create(resource, obj, user=self.user, manager=self.manager)
 
     def update(self, resource: str, obj: Object) -> Object:
         """Replace; a resourceVersion in ``obj`` is checked."""
-        return self.api.update(resource, obj, user=self.user, manager=self.user)
+        return self.api.update(resource, obj, user=self.user, manager=self.manager)
 
     def update_status(self, resource: str, obj: Object) -> Object:
         """Replace only the status."""
-        return self.api.update(resource, obj, subresource="status", user=self.user, manager=self.user)
+        return self.api.update(resource, obj, subresource="status", user=self.user, manager=self.manager)
 
     def set_status(self, resource: str, obj: Object, status: Mapping[str, Any]) -> Object:
         """Give ``obj`` another status, whatever version it has by now; None is never written."""
@@ -80,7 +83,7 @@ class Client:
 
     def finalize(self, namespace: Object) -> Object:
         """Write a namespace's spec.finalizers; it goes when none is left and it is being deleted."""
-        return self.api.update("namespaces", namespace, subresource="finalize", user=self.user, manager=self.user)
+        return self.api.update("namespaces", namespace, subresource="finalize", user=self.user, manager=self.manager)
 
     def delete(
         self, resource: str, namespace: str, name: str, options: DeleteOptions = DeleteOptions()
@@ -104,7 +107,7 @@ class Client:
 
     def set_scale(self, resource: str, scale: Object) -> Object:
         """Write a Scale. Raises 409 on a stale resourceVersion."""
-        return self.api.put_scale(resource, scale, user=self.user, manager=self.user)
+        return self.api.put_scale(resource, scale, user=self.user, manager=self.manager)
 
     def subscribe(self, resource: str, subscriber: Subscriber) -> None:
         """Hear of every later change of a resource."""

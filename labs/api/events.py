@@ -29,11 +29,12 @@ def reference_to(obj: Object, field_path: str = "") -> dict[str, Any]:
 
 
 class EventRecorder:
-    """Writes ``v1`` events of one component."""
+    """Writes ``v1`` events of one component; ``manager`` owns their fields."""
 
-    def __init__(self, api: ApiServer, component: str) -> None:
+    def __init__(self, api: ApiServer, component: str, manager: str = "") -> None:
         self._api = api
         self._component = component
+        self._manager = manager or component
         self._names: dict[tuple[str, ...], tuple[str, str]] = {}
 
     def record(
@@ -46,7 +47,8 @@ class EventRecorder:
         known = self._api.store.get("events", namespace, name) if name else None
         now = rfc3339(self._api.loop.now_ns)
         if known is not None:
-            self._api.update("events", {**known, "count": known["count"] + 1, "lastTimestamp": now})
+            counted = {**known, "count": known["count"] + 1, "lastTimestamp": now}
+            self._api.update("events", counted, user=self._component, manager=self._manager)
             return
         namespace = reference.get("namespace", "default")
         source = {"component": self._component}
@@ -68,7 +70,7 @@ class EventRecorder:
             "reportingInstance": host,
         }
         try:
-            self._api.create("events", event, user=self._component, manager=self._component)
+            self._api.create("events", event, user=self._component, manager=self._manager)
         except ApiError:
             return  # the recorder drops what the server refuses: events are no reason for a component to stop
         self._names[key] = (namespace, name)

@@ -51,7 +51,7 @@ def hostname_of(pod: Object, service: Object) -> str:
 
 def is_headless(service: Object) -> bool:
     """Whether the Service has no address of its own."""
-    return service["spec"].get("clusterIP") == "None"
+    return bool(service["spec"].get("clusterIP") == "None")
 
 
 def copied_labels(service: Object, own: dict[str, str]) -> dict[str, str]:

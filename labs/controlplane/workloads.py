@@ -18,12 +18,15 @@ from labs.controlplane.replicaset import ReplicaSetController
 from labs.controlplane.runtime import Component
 from labs.controlplane.serviceaccount import RootCertificatePublisher, ServiceAccountController
 
+MANAGER = "kube-controller-manager"
+"""The program that all of them run in, as managedFields names it."""
+
 
 def start_workload_controllers(api: ApiServer, root_certificate: str = "") -> list[Component]:
     """Start them all and return them; ``root_certificate`` is the PEM text that every namespace is given."""
 
     def client(component: str) -> Client:
-        return Client(api, component)
+        return Client(api, component, MANAGER)
 
     components: list[Component] = [
         ServiceAccountController(client("service-account-controller")),

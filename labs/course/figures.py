@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import IPython.display
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -46,6 +45,7 @@ Minutes = np.ndarray[Any, np.dtype[np.float64]]
 STYLE: dict[Any, Any] = {
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same bytes on every machine
     "font.size": 9.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -65,25 +65,13 @@ HEADROOM = 1.15
 TITLE_CHARACTERS_PER_INCH = 10
 LIGHT = 80
 """From this lightness on a white hatch cannot be seen."""
-PROJECT_FONT = "DejaVu Sans"
-"""It comes with matplotlib, so a figure has the same bytes on every machine."""
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    before = dict(rcParams)
-    rcParams.update(STYLE | {"font.family": PROJECT_FONT})
-    try:
-        yield
-    finally:
-        rcParams.update(before)
 
 
 def figure(
     rows: int, title: str = "", *, width: float = 8.0, row_height: float = 2.1, sharex: bool = True
 ) -> tuple[Figure, list[Axes]]:
     """A figure with ``rows`` panels below one another in the course's style; ``title`` states the finding."""
-    with _style():
+    with mpl.rc_context(STYLE):
         made, grid = plt.subplots(rows, 1, figsize=(width, row_height * rows + 0.6), sharex=sharex, squeeze=False)
     plt.close(made)  # a figure is shown by ``show``, not by whichever cell happens to end next
     axes = [grid[row][0] for row in range(rows)]
@@ -245,7 +233,7 @@ def _with_gaps(series: pd.Series[float], zero: datetime) -> tuple[Minutes, Minut
     """Minutes and values for a step plot: each value lasts a minute, and a missing minute is nan."""
     minutes, values = minutes_since(series.index, zero), series.to_numpy(dtype=float)
     points: list[tuple[float, float]] = []
-    for place, (minute, value) in enumerate(zip(minutes, values, strict=True)):
+    for place, (minute, value) in enumerate(zip(minutes.tolist(), values.tolist(), strict=True)):
         points.append((minute, value))
         is_last = place + 1 == len(minutes)
         if is_last or minutes[place + 1] - minute > 1.5:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from jupyter_core.utils import ensure_event_loop
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -29,11 +32,21 @@ def client_options() -> dict[str, Any]:
     }
 
 
+@contextmanager
+def event_loop_closed_after() -> Iterator[None]:
+    """nbclient and papermill make an event loop for this thread and leave it open; end it with the notebook."""
+    try:
+        yield
+    finally:
+        ensure_event_loop().close()
+
+
 def execute(notebook: NotebookNode, folder: Path) -> None:
     """Execute a notebook in place, in ``folder``. Raises one of FAILURES when a cell fails or the kernel dies."""
     resources = {"metadata": {"path": str(folder)}}
     options = client_options() | {"kernel_name": KERNEL_NAME, "timeout": CELL_TIMEOUT_S, "resources": resources}
-    NotebookClient(notebook, **options).execute()
+    with event_loop_closed_after():
+        NotebookClient(notebook, **options).execute()
 
 
 def failure_sentence(name: str, error: Exception) -> str:

@@ -116,18 +116,23 @@ def _run(notebook: Path, parameters: Mapping[str, Any], place: Path) -> str | No
     except OSError as error:
         return f"{notebook.stem}: the folder {place} cannot be used ({error.strerror}); name another with --directory."
     try:
-        papermill.execute_notebook(
-            nbformat.read(notebook, as_version=4),
-            # papermill reads a path as a format string.
-            str(place / notebook.name).replace("{", "{{").replace("}", "}}"),
-            dict(parameters),
-            cwd=notebook.parent,
-            kernel_name=kernels.KERNEL_NAME,
-            language="python",
-            progress_bar=False,
-            execution_timeout=kernels.CELL_TIMEOUT_S,
-            **kernels.client_options(),
-        )
+        with kernels.event_loop_closed_after():
+            _execute(notebook, place / notebook.name, parameters)
     except FAILURES as error:
         return kernels.failure_sentence(notebook.stem, error)
     return None if any(place.glob("*.json")) else f"{notebook.stem}: ran to its end, but wrote no result."
+
+
+def _execute(notebook: Path, output: Path, parameters: Mapping[str, Any]) -> None:
+    papermill.execute_notebook(
+        nbformat.read(notebook, as_version=4),
+        # papermill reads a path as a format string.
+        str(output).replace("{", "{{").replace("}", "}}"),
+        dict(parameters),
+        cwd=notebook.parent,
+        kernel_name=kernels.KERNEL_NAME,
+        language="python",
+        progress_bar=False,
+        execution_timeout=kernels.CELL_TIMEOUT_S,
+        **kernels.client_options(),
+    )

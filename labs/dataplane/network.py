@@ -6,7 +6,7 @@ the name that external-dns gives it), or by DNS (a host outside the cluster).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -92,6 +92,11 @@ class Network:
             self._balance(service)
 
     # Listening.
+
+    @property
+    def listeners(self) -> Mapping[Address, Listener]:
+        """What answers at each address now, for whoever measures it."""
+        return self._listeners
 
     def listen(self, port: int, listener: Listener) -> None:
         """From now on ``listener`` answers at its pod's address and ``port``."""

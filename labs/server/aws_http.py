@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from aiohttp import web
 
 from labs.errors import AwsError
-from labs.server.aws_protocol import ServiceCodec, encode_error
+from labs.server.aws_protocol import AwsRequest, ServiceCodec, encode_error
+from labs.server.pacing import Pacer
 
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
 SIGNING_NAMES = {"monitoring": "cloudwatch"}
 """Signing name of each service that is served, and its botocore name."""
+
+READING = ("Describe", "Get", "List")
+"""How the names of actions begin that change nothing."""
 
 
 class AwsApis(Protocol):
@@ -27,10 +31,10 @@ class AwsApis(Protocol):
 class AwsDoor:
     """One handler for every service."""
 
-    def __init__(self, apis: AwsApis, access_key_id: str, requested: Callable[..., None]) -> None:
+    def __init__(self, apis: AwsApis, access_key_id: str, pacer: Pacer) -> None:
         self._apis = apis
         self._access_key_id = access_key_id
-        self._requested = requested
+        self._pacer = pacer
         self._codecs: dict[str, ServiceCodec] = {}
         self._requests = 0
 
@@ -43,15 +47,21 @@ class AwsDoor:
         try:
             service = self._service(headers)
             codec = self._codec(service)
-            call = codec.decode(headers, await request.read())
-            self._requested("aws", call.action, repr(call.params))
+            call = codec.decode(headers, await _body(request))
             result = self._apis.call_aws(service, call.action, call.params)
+            self._count(service, call)
             content_type, body = codec.encode(call, result, request_id)
         except AwsError as error:
             content_type, extra, body = encode_error(protocol, error, request_id)
             extra["x-amzn-RequestId"] = request_id
             return web.Response(status=error.http_status, body=body, content_type=content_type, headers=extra)
         return web.Response(body=body, content_type=content_type, headers={"x-amzn-RequestId": request_id})
+
+    def _count(self, service: str, call: AwsRequest) -> None:
+        if call.action.startswith(READING):
+            self._pacer.requested(service, call.action, repr(call.params))
+        else:
+            self._pacer.acted()
 
     def _service(self, headers: Mapping[str, str]) -> str:
         found = _CREDENTIAL.search(headers.get("authorization", ""))
@@ -69,3 +79,10 @@ class AwsDoor:
         if service not in self._codecs:
             self._codecs[service] = ServiceCodec(service)
         return self._codecs[service]
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise AwsError("RequestEntityTooLarge", "The body of the request is too large.", 413) from None

@@ -7,7 +7,6 @@ Source: smithy.io AWS protocols awsJson1_0 and awsQuery, as botocore 1.44 speaks
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 import zlib
 from collections.abc import Mapping
@@ -23,6 +22,8 @@ import botocore.model
 from labs.errors import AwsError
 
 SERIALIZATION = "SerializationException"
+UNZIPPED_MAX_BYTES = 10 * 1024 * 1024
+"""A small body must not fill the memory once it is unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,7 @@ class ServiceCodec:
     def decode(self, headers: Mapping[str, str], body: bytes) -> AwsRequest:
         """The request in a body; ``headers`` by lower-case name. Raises AwsError."""
         if headers.get("content-encoding") == "gzip":
-            try:
-                body = gzip.decompress(body)
-            except (OSError, EOFError, zlib.error) as error:
-                raise AwsError(SERIALIZATION, "The body is not valid gzip.") from error
+            body = _unzipped(body)
         target = headers.get("x-amz-target", "")
         if target:
             return self._decode_json(target.rpartition(".")[2], body)
@@ -64,7 +62,7 @@ class ServiceCodec:
         operation = self._operation(action)
         try:
             values = json.loads(body or b"{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise AwsError(SERIALIZATION, "The body is not valid JSON.") from error
         return AwsRequest(action, _checked_structure(operation, _from_json(operation.input_shape, values, "")), "json")
 
@@ -91,6 +89,19 @@ class ServiceCodec:
             f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{name}Response>"
         )
         return "text/xml", text.encode()
+
+
+def _unzipped(body: bytes) -> bytes:
+    reader = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        plain = reader.decompress(body, UNZIPPED_MAX_BYTES)
+    except zlib.error as error:
+        raise AwsError(SERIALIZATION, "The body is not valid gzip.") from error
+    if reader.unconsumed_tail:
+        raise AwsError("RequestEntityTooLarge", "The body of the request is too large.", 413)
+    if not reader.eof:
+        raise AwsError(SERIALIZATION, "The body is not valid gzip.")
+    return plain
 
 
 def encode_error(protocol: str, error: AwsError, request_id: str) -> tuple[str, dict[str, str], bytes]:

@@ -9,7 +9,9 @@ from aiohttp import web
 
 from labs.errors import UsageError
 from labs.server.pacing import Clocked, Pacer
-from labs.units import SECOND_NS, parse_duration, rfc3339_micro
+from labs.units import DAY_NS, SECOND_NS, parse_duration, rfc3339_micro
+
+ADVANCE_MAX_NS = 366 * DAY_NS
 
 SLICE_NS = 5 * SECOND_NS
 """Virtual time between two looks at other clients while the clock is moved on."""
@@ -29,22 +31,33 @@ class ControlDoor:
 
     async def post(self, request: web.Request) -> web.Response:
         """Move the clock on, then tell the time."""
-        # Whoever moves the clock does not wait for it to move by itself.
-        self._pacer.requested("advance")
         try:
-            body = json.loads(await request.read())
-            length_ns = parse_duration(body["advance"])
-        except (ValueError, KeyError, TypeError):
-            sentence = 'Send a JSON object with the length of time to advance, for example {"advance": "90s"}.'
-            return web.json_response({"error": sentence}, status=400)
+            length_ns = _length_ns(await request.read())
         except UsageError as error:
             return web.json_response({"error": str(error)}, status=400)
         async with self._moving:
-            end_ns = self._world.now_ns + length_ns
-            while self._world.now_ns < end_ns:
-                self._world.run_until(min(self._world.now_ns + SLICE_NS, end_ns))
-                await asyncio.sleep(0)
+            # Whoever moves the clock does not wait for it to move by itself.
+            with self._pacer.held():
+                await self._advance(self._world.now_ns + length_ns)
         return self._now()
+
+    async def _advance(self, end_ns: int) -> None:
+        while self._world.now_ns < end_ns:
+            self._world.run_until(min(self._world.now_ns + SLICE_NS, end_ns))
+            await asyncio.sleep(0)
 
     def _now(self) -> web.Response:
         return web.json_response({"now": rfc3339_micro(self._world.now_ns)})
+
+
+def _length_ns(body: bytes) -> int:
+    try:
+        length = json.loads(body)["advance"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise UsageError(
+            'Send a JSON object with the length of time to advance, for example {"advance": "90s"}.'
+        ) from None
+    length_ns = parse_duration(length)
+    if length_ns > ADVANCE_MAX_NS:
+        raise UsageError("The clock moves on by 366 days at most in one request.")
+    return length_ns

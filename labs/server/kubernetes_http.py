@@ -31,21 +31,21 @@ class KubernetesDoor:
         headers = {name.lower(): value for name, value in request.headers.items()}
         if not self._is_authenticated(headers):
             return _respond(refusal(ApiError(401, "Unauthorized", "Unauthorized")))
-        query: dict[str, list[str]] = {}
-        for name, value in request.query.items():
-            query.setdefault(name, []).append(value)
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             too_large = f"Request entity too large: limit is {MAX_BODY_BYTES}"
             return _respond(refusal(ApiError(413, "RequestEntityTooLarge", too_large)))
-        answer = self._api.handle(Request(request.method, request.path, query, headers, body, _user(headers)))
+        query = {name: request.query.getall(name) for name in request.query}
+        # The path as it came: the API takes it to pieces before it decodes them.
+        path = request.rel_url.raw_path
+        answer = self._api.handle(Request(request.method, path, query, headers, body, _user(request)))
         if isinstance(answer, WatchStream):
             return await self._stream(request, answer)
-        if request.method == "GET":
+        if request.method != "GET" and answer.status < 300:
+            self._pacer.acted()
+        elif _is_resource(path):
             self._pacer.requested(request.method, request.path_qs)
-        else:
-            self._pacer.requested(request.method, request.path_qs, str(self._api.api.store.resource_version))
         return _respond(answer)
 
     def _is_authenticated(self, headers: Mapping[str, str]) -> bool:
@@ -75,7 +75,7 @@ class KubernetesDoor:
                 ready.clear()
             await response.write_eof()
         except ConnectionResetError:
-            # The client has gone; what it watched is given back below.
+            # The client went while it was written to; the watch is given back below.
             return response
         finally:
             self._pacer.watch_closed(stream)
@@ -84,11 +84,17 @@ class KubernetesDoor:
         return response
 
 
-def _user(headers: Mapping[str, str]) -> User:
-    name = headers.get("impersonate-user")
+def _is_resource(path: str) -> bool:
+    """Whether a path holds objects: what is asked of discovery does not change while a client waits."""
+    parts = path.strip("/").split("/")
+    return len(parts) > {"api": 2, "apis": 3}.get(parts[0], len(parts))
+
+
+def _user(request: web.Request) -> User:
+    name = request.headers.get("Impersonate-User")
     if name is None:
         return User()
-    return User(name, ("system:authenticated",))
+    return User(name, (*request.headers.getall("Impersonate-Group", []), "system:authenticated"))
 
 
 def _respond(answer: Response) -> web.Response:

@@ -14,23 +14,33 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
-from labs.api.manifests import read_manifests
-from labs.errors import ApiError, UsageError
+from labs.errors import UsageError
 from labs.server.aws_http import AwsDoor
 from labs.server.control_http import ControlDoor
 from labs.server.credentials import Credentials, issue_certificate, issue_credentials, write_kubeconfig
 from labs.server.kubernetes_http import MAX_BODY_BYTES, KubernetesDoor
 from labs.server.pacing import Pacer
-from labs.units import MINUTE_NS
+from labs.server.preload import build_world
 from labs.world import World
 
 HOST = "127.0.0.1"
 ALLOWED_HOSTS = (HOST, "localhost")
-START_UP_NS = 5 * MINUTE_NS
-"""Time that a new cluster has lived when it is handed over: its nodes are ready by then."""
+SPEED_MAX = 10_000
+RUNNER: dict[str, Any] = {
+    "access_log": None,
+    "shutdown_timeout": 1.0,
+    # A client that hangs up is heard at once, so that its watch is given back.
+    "handler_cancellation": True,
+    # A body stays as it was sent: the AWS door unpacks it itself, up to a size.
+    "auto_decompress": False,
+    # Long selectors and continue tokens, as a real API server takes them.
+    "max_line_size": 64 * 1024,
+    "max_field_size": 64 * 1024,
+}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -52,18 +62,6 @@ def serve(options: Options) -> None:
     asyncio.run(_serve(options))
 
 
-def build_world(seed: int, manifests: Iterable[Path]) -> World:
-    """A cluster with its nodes ready and the manifests applied. Raises UsageError."""
-    world = World(seed)
-    for path in manifests:
-        for obj in read_manifests(path):
-            try:
-                world.apply(obj)
-            except ApiError as error:
-                raise UsageError(f"The API server refused an object of {path}: {error.message}") from None
-    return world
-
-
 async def _serve(options: Options) -> None:
     try:
         options.directory.mkdir(parents=True, exist_ok=True)
@@ -71,24 +69,33 @@ async def _serve(options: Options) -> None:
         raise UsageError(
             f"The folder {options.directory} cannot be made ({error.strerror}); name another with --directory."
         ) from error
+    if not 0 < options.speed <= SPEED_MAX:
+        raise UsageError(f"The speed must be a number above 0 and up to {SPEED_MAX}, not {options.speed}.")
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     world = build_world(options.seed, options.manifests)
-    credentials = issue_credentials()
-    async with _doors(world, credentials, options) as ready_line:
+    async with open_doors(world, issue_credentials(), options) as (ready_line, pacing):
         print(json.dumps(ready_line), flush=True)
         await _watch_standard_input(ended)
-        await ended.wait()
+        # The pacing ends by itself only when the world breaks, and then with what broke it.
+        waiting = asyncio.create_task(ended.wait())
+        await asyncio.wait((waiting, pacing), return_when=asyncio.FIRST_COMPLETED)
+        if pacing.done():
+            waiting.cancel()
+            pacing.result()
 
 
 @contextlib.asynccontextmanager
-async def _doors(world: World, credentials: Credentials, options: Options) -> AsyncIterator[dict[str, str]]:
+async def open_doors(
+    world: World, credentials: Credentials, options: Options
+) -> AsyncIterator[tuple[dict[str, str], asyncio.Task[None]]]:
+    """Every door of a world: the ready line, and the task that moves the clock for blocked clients."""
     pacer = Pacer(world, options.speed)
     context, authority_pem = issue_certificate()
     kubernetes = KubernetesDoor(world.rest, credentials.kubernetes_token, pacer)
-    aws = AwsDoor(world, credentials.aws_access_key_id, pacer.requested)
+    aws = AwsDoor(world, credentials.aws_access_key_id, pacer)
     control = ControlDoor(world, pacer)
     token = credentials.control_token
     kubernetes_socket = _listen(options.port, "--port")
@@ -104,14 +111,14 @@ async def _doors(world: World, credentials: Credentials, options: Options) -> As
             ("POST", "/{path:.*}", aws.handle),
         ]
     )
-    runners = [web.AppRunner(app, access_log=None, shutdown_timeout=1.0) for app in (kubernetes_app, aws_app)]
-    ticking = asyncio.create_task(pacer.run())
+    runners = [web.AppRunner(app, **RUNNER) for app in (kubernetes_app, aws_app)]
+    pacing = asyncio.create_task(pacer.run())
     try:
         for runner in runners:
             await runner.setup()
         await web.SockSite(runners[0], kubernetes_socket, ssl_context=context).start()
         await web.SockSite(runners[1], aws_socket).start()
-        yield {
+        ready_line = {
             "kubernetes": kubernetes_url,
             "aws": f"http://{HOST}:{aws_port}",
             "kubeconfig": str(kubeconfig),
@@ -120,8 +127,9 @@ async def _doors(world: World, credentials: Credentials, options: Options) -> As
             "aws_secret_access_key": credentials.aws_secret_access_key,
             "control": f"http://{HOST}:{aws_port}/control/{token}",
         }
+        yield ready_line, pacing
     finally:
-        ticking.cancel()
+        pacing.cancel()
         for runner in runners:
             await runner.cleanup()
 

@@ -44,7 +44,7 @@ def legend_of(ax: Any) -> list[str]:
 
 def test_nodes_are_stacked_in_the_order_in_which_they_came() -> None:
     old, new = ("ip-9", "us-east-1b", READY), ("ip-1", "us-east-1a", READY)
-    made, (ax,) = figures.figure(1)
+    _, (ax,) = figures.figure(1)
     figures.draw_pods_by_node(ax, looks([old, old], [old, old, new]), ZERO)
     assert legend_of(ax) == ["node 2 (us-east-1a)", "node 1 (us-east-1b)"]
     tops = [collection.get_paths()[0].vertices[:, 1].max() for collection in ax.collections]
@@ -52,14 +52,14 @@ def test_nodes_are_stacked_in_the_order_in_which_they_came() -> None:
 
 
 def test_pods_without_a_node_and_pods_that_are_not_ready_are_not_on_a_node() -> None:
-    made, (ax,) = figures.figure(1)
+    _, (ax,) = figures.figure(1)
     figures.draw_pods_by_node(ax, looks([("a", "z", READY), ("", "", STARTING), ("a", "z", LEAVING)]), ZERO)
     assert legend_of(ax) == ["node 1 (z)"]
 
 
 def test_states_are_stacked_with_ready_at_the_bottom_and_a_hatch_each() -> None:
     pods = looks([("a", "z", READY), ("a", "z", LEAVING)], [("a", "z", READY), ("", "", STARTING)])
-    made, (ax,) = figures.figure(1)
+    _, (ax,) = figures.figure(1)
     figures.draw_pod_states(ax, pods, ZERO)
     assert legend_of(ax) == [LEAVING, STARTING, READY]
     assert len({collection.get_hatch() for collection in ax.collections}) == 3
@@ -68,7 +68,7 @@ def test_states_are_stacked_with_ready_at_the_bottom_and_a_hatch_each() -> None:
 def test_replicas_and_nodes_count_the_ready_ones() -> None:
     pods = looks([("a", "z", READY), ("a", "z", STARTING)], [("a", "z", READY), ("a", "z", READY)])
     nodes = pd.DataFrame({"time": [ZERO, ZERO], "node": ["a", "b"], "zone": ["", ""], "ready": [True, False]})
-    made, (ax,) = figures.figure(1)
+    _, (ax,) = figures.figure(1)
     figures.draw_replicas_and_nodes(ax, pods, nodes, ZERO)
     replicas, ready_nodes = ax.lines
     assert list(replicas.get_xdata()) == [0, 1]
@@ -78,7 +78,7 @@ def test_replicas_and_nodes_count_the_ready_ones() -> None:
 
 def test_one_minute_data_lasts_its_minute_and_a_missing_minute_is_a_gap() -> None:
     minutes = pd.DatetimeIndex([ZERO, ZERO + timedelta(minutes=1), ZERO + timedelta(minutes=3)])
-    made, (ax,) = figures.figure(1)
+    _, (ax,) = figures.figure(1)
     figures.draw_error_rate(ax, pd.Series([0.0, 4.0, 2.0], index=minutes), ZERO)
     (line,) = ax.lines
     assert list(line.get_xdata()) == [0, 1, 2, 2, 3, 4]
@@ -87,14 +87,14 @@ def test_one_minute_data_lasts_its_minute_and_a_missing_minute_is_a_gap() -> Non
 
 
 def test_a_metric_without_data_leaves_an_empty_line() -> None:
-    made, (ax,) = figures.figure(1)
+    _, (ax,) = figures.figure(1)
     figures.draw_error_rate(ax, pd.Series([], index=pd.DatetimeIndex([], tz="UTC"), dtype=float), ZERO)
     assert len(ax.lines[0].get_xdata()) == 0
 
 
 def test_latency_has_a_line_of_its_own_look_for_each_percentile() -> None:
     frame = pd.DataFrame({"p50": [0.1], "p99": [0.9]}, index=pd.DatetimeIndex([ZERO]))
-    made, (ax,) = figures.figure(1)
+    _, (ax,) = figures.figure(1)
     figures.draw_latency(ax, frame, ZERO, factor=2)
     assert legend_of(ax) == ["p50", "p99"]
     assert max(ax.lines[1].get_ydata()) == 1.8
@@ -104,14 +104,14 @@ def test_latency_has_a_line_of_its_own_look_for_each_percentile() -> None:
 def test_two_runs_share_an_axis_each_from_its_own_fault() -> None:
     later = ZERO + timedelta(hours=1)
     before, after = (pd.Series([3.0], index=pd.DatetimeIndex([zero])) for zero in (ZERO, later))
-    made, (ax,) = figures.figure(1)
+    _, (ax,) = figures.figure(1)
     figures.draw_before_after(ax, before, after, ZERO, later)
     assert [list(line.get_xdata()) for line in ax.lines] == [[0, 1], [0, 1]]
     assert legend_of(ax) == ["before the fix", "after the fix"]
 
 
 def test_a_limit_above_the_data_is_still_within_the_axis() -> None:
-    made, (ax,) = figures.figure(1)
+    _, (ax,) = figures.figure(1)
     figures.draw_error_rate(ax, pd.Series([0.2], index=pd.DatetimeIndex([ZERO])), ZERO)
     figures.limit_line(ax, 5.0, "alarm 5 %")
     assert ax.get_ylim()[1] > 5.0
@@ -119,11 +119,12 @@ def test_a_limit_above_the_data_is_still_within_the_axis() -> None:
 
 def test_nothing_is_cut_off_and_no_legend_covers_its_panel() -> None:
     pods = looks(*[[(f"ip-{n}", f"us-east-1{'abc'[n % 3]}", READY) for n in range(4)]] * 3)
-    made, axes = figures.figure(2, "A long finding of 12 % errors for 4 min that does not fit into one line of the figure")
+    finding = "A long finding of 12 % errors for 4 min that does not fit into one line of the figure"
+    made, axes = figures.figure(2, finding)
     figures.draw_pods_by_node(axes[0], pods, ZERO)
     figures.draw_pod_states(axes[1], pods, ZERO)
     figures.shade(axes[0], 0, 1, "3 of 5 pods killed")
-    made.canvas.draw()
+    made.draw_without_rendering()
     for ax in axes:
         box = ax.get_legend().get_window_extent()
         assert box.x0 >= ax.get_window_extent().x1

@@ -47,10 +47,10 @@ class CloudWatch:
 
 
 def page(**values: list[float]) -> dict[str, Any]:
+    minutes = [START + timedelta(minutes=minute) for minute in range(60)]
     return {
         "MetricDataResults": [
-            {"Id": id, "Timestamps": [START + timedelta(minutes=place) for place in range(len(found))], "Values": found}
-            for id, found in values.items()
+            {"Id": name, "Timestamps": minutes[: len(found)], "Values": found} for name, found in values.items()
         ]
     }
 
@@ -98,4 +98,5 @@ def test_alarm_changes_are_a_table_even_without_rows() -> None:
     item = {"Timestamp": START, "HistorySummary": "Alarm updated from OK to ALARM"}
     changes = alarm_changes(CloudWatch([{"AlarmHistoryItems": [item]}]), "latency", START)
     assert changes["summary"].tolist() == ["Alarm updated from OK to ALARM"]
-    assert alarm_changes(CloudWatch([{"AlarmHistoryItems": []}]), "latency", START).columns.tolist() == ["time", "summary"]
+    nothing = alarm_changes(CloudWatch([{"AlarmHistoryItems": []}]), "latency", START)
+    assert nothing.columns.tolist() == ["time", "summary"]

@@ -45,24 +45,24 @@ class Journal:
         self.most_pods = 0
         self.status: dict[str, Any] = {}
 
-    def add(self, kind: str, name: str, size: int, status: dict[str, Any], conditions: dict[str, tuple[str, ...]]) -> None:
-        if kind == "ReplicaSet":
-            if name not in self.names:
-                self.names.append(name)
-            _append(self.sizes.setdefault(name, []), size)
-            return
+    def add_replica_set(self, name: str, size: int) -> None:
+        if name not in self.names:
+            self.names.append(name)
+        _append(self.sizes.setdefault(name, []), size)
+
+    def add_deployment(self, status: dict[str, Any], conditions: dict[str, tuple[str, ...]]) -> None:
         self.status = status
         self.most_pods = max(self.most_pods, status.get("replicas", 0))
-        for type, facts in conditions.items():
-            _append(self.conditions.setdefault(type, []), facts)
+        for kind, facts in conditions.items():
+            _append(self.conditions.setdefault(kind, []), facts)
 
     def normalised(self) -> dict[str, list[tuple[str, ...]]]:
         """The conditions, with sets named by their order."""
         found = self.conditions
         for order, name in enumerate(self.names):
             found = {
-                type: [tuple(text.replace(name, f"set-{order}") for text in facts) for facts in rows]
-                for type, rows in found.items()
+                kind: [tuple(text.replace(name, f"set-{order}") for text in facts) for facts in rows]
+                for kind, rows in found.items()
             }
         return found
 
@@ -75,9 +75,12 @@ def _append(rows: list[Any], row: Any) -> None:
 def recorded(recording: dict[str, Any]) -> Journal:
     journal = Journal()
     for row in recording["trace"]:
-        if "kind" in row and row["event"] != "DELETED":
-            conditions = {type: tuple(facts) for type, facts in row.get("conditions", {}).items()}
-            journal.add(row["kind"], row["name"], row["spec.replicas"], row["status"], conditions)
+        if row.get("event") == "DELETED" or "kind" not in row:
+            continue
+        if row["kind"] == "ReplicaSet":
+            journal.add_replica_set(row["name"], row["spec.replicas"])
+        else:
+            journal.add_deployment(row["status"], {kind: tuple(facts) for kind, facts in row["conditions"].items()})
     return journal
 
 
@@ -87,15 +90,18 @@ def replayed(recording: dict[str, Any]) -> Journal:
     ReplicaSetController(Client(cluster.api, "replicaset-controller")).start()
     TinyKubelet(cluster, start_s=recording["pod_start_delay_s"], stop_s=0.5)
 
-    def note(event: WatchEvent) -> None:
-        obj, status = event.object, event.object.get("status") or {}
+    def note_deployment(event: WatchEvent) -> None:
+        status = event.object.get("status") or {}
         conditions = {
             item["type"]: (item["status"], item["reason"], item["message"]) for item in status.get("conditions") or ()
         }
-        journal.add(obj["kind"], obj["metadata"]["name"], obj["spec"]["replicas"], status, conditions)
+        journal.add_deployment(status, conditions)
 
-    cluster.client.subscribe("deployments.apps", note)
-    cluster.client.subscribe("replicasets.apps", note)
+    def note_replica_set(event: WatchEvent) -> None:
+        journal.add_replica_set(event.object["metadata"]["name"], event.object["spec"]["replicas"])
+
+    cluster.client.subscribe("deployments.apps", note_deployment)
+    cluster.client.subscribe("replicasets.apps", note_replica_set)
     deployment = recording["deployment"]
     cluster.create("deployments.apps", {**deployment, "metadata": dict(deployment["metadata"])})
     cluster.run(SETTLE_S)
