@@ -22,7 +22,7 @@ from labs.controlplane.karpenter.start import start_karpenter
 from labs.controlplane.node_lifecycle import NodeLifecycle
 from labs.controlplane.scheduler.scheduler import Scheduler
 from labs.controlplane.taint_eviction import TaintEviction
-from labs.controlplane.workloads import start_workload_controllers
+from labs.controlplane.workloads import MANAGER, start_workload_controllers
 from labs.dataplane.cloud import REGION, ZONES
 from labs.dataplane.database import DatabaseConfig
 from labs.dataplane.dataplane import Dataplane, DataplaneConfig
@@ -100,9 +100,9 @@ class World:
     def _start_control_plane(self) -> None:
         bootstrap(self.api)
         start_workload_controllers(self.api)
-        Scheduler(Client(self.api, "default-scheduler"), self.streams).start()
-        NodeLifecycle(Client(self.api, "node-controller")).start()
-        TaintEviction(Client(self.api, "taint-eviction-controller")).start()
+        Scheduler(Client(self.api, "default-scheduler", "kube-scheduler"), self.streams).start()
+        NodeLifecycle(Client(self.api, "node-controller", MANAGER)).start()
+        TaintEviction(Client(self.api, "taint-eviction-controller", MANAGER)).start()
         start_karpenter(self.api, self.dataplane.cloud)
 
     def _start_observability(self) -> None:
@@ -110,7 +110,7 @@ class World:
         metrics_server = MetricsServer(Client(self.api, "metrics-server"), summaries)
         metrics_server.start()
         readers = MetricReaders(resource=metrics_server)
-        HpaController(Client(self.api, "horizontal-pod-autoscaler"), readers).start()
+        HpaController(Client(self.api, "horizontal-pod-autoscaler", MANAGER), readers).start()
         minutes = RequestMinutes(self.dataplane.ledger, self.dataplane.network.balancers, ZONES)
         AlbPublisher(self.loop, self.cloudwatch, minutes).start()
         usage = KubeletUsage(self.loop, summaries, self.dataplane.stats.nodes)

@@ -95,19 +95,25 @@ class LabServer:
         _, errors = self.process.communicate(timeout=START_TIMEOUT_S)
         return self.process.returncode, errors
 
-    def kubectl(self, *arguments: str, text: str | None = None, folder: Path | None = None) -> Printed:
-        """Run kubectl with this server's kubeconfig; ``text`` goes to its standard input."""
+    def kubectl(
+        self, *arguments: str, text: str | None = None, folder: Path | None = None, is_merged: bool = False
+    ) -> Printed:
+        """Run kubectl with this server's kubeconfig; ``text`` goes to its standard input.
+
+        ``is_merged``: errors are in ``out``, in the order in which they were printed.
+        """
         finished = subprocess.run(
             [str(KUBECTL), *arguments],
             cwd=folder,
             env=self.environment,
             input=text or "",
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if is_merged else subprocess.PIPE,
             text=True,
             timeout=COMMAND_TIMEOUT_S,
             check=False,
         )
-        return Printed(finished.stdout, finished.stderr, finished.returncode)
+        return Printed(finished.stdout, finished.stderr or "", finished.returncode)
 
     def control(self, body: bytes | None = None) -> Answer:
         """Ask the clock's door."""

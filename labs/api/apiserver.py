@@ -19,6 +19,7 @@ from labs.api.objects import clone
 from labs.api.resources import BY_RESOURCE, ResourceType
 from labs.api.store import Object, Store
 from labs.api.strategy import FieldError, Strategy
+from labs.api.users import Requester
 from labs.errors import ApiError
 from labs.sim.loop import Loop
 from labs.sim.streams import Streams
@@ -61,7 +62,10 @@ class Attributes:
     subresource: str
     object: Object
     old: Object | None
-    user: str
+    user: Requester
+    warnings: list[str]
+    """What the client is told beside the answer; plug-ins add to it."""
+    is_dry_run: bool = False
 
 
 class VirtualResource(Protocol):
@@ -93,6 +97,8 @@ class ApiServer:
     store: Store
     strategies: dict[str, Strategy] = field(default_factory=dict)
     admission: list[Admission] = field(default_factory=list)
+    validating_admission: list[Admission] = field(default_factory=list)
+    """Plug-ins that see an object which has passed validation, and only read it."""
     types: dict[str, ResourceType] = field(default_factory=lambda: dict(BY_RESOURCE))
     virtual: dict[str, VirtualResource] = field(default_factory=dict)
     fields: FieldManagement | None = None
@@ -110,10 +116,11 @@ class ApiServer:
         resource: str,
         obj: Object,
         *,
-        user: str = "",
+        user: Requester = "",
         manager: str = "",
         is_dry_run: bool = False,
         keeps_fields: bool = False,
+        warnings: list[str] | None = None,
     ) -> Object:
         """Store a new object and return it. Raises 409 AlreadyExists, 422 Invalid, 403 of admission."""
         kind = self.types[resource]
@@ -126,11 +133,13 @@ class ApiServer:
         strategy.default(new)
         if not keeps_fields:
             self._record_fields(kind, new, None, manager, "")
-        self._admit("CREATE", kind, "", new, None, user)
+        attributes = Attributes("CREATE", kind, "", new, None, user, _or_new(warnings), is_dry_run)
+        _admit(self.admission, attributes)
         self._begin_metadata(kind, metadata)
         strategy.prepare_for_create(new)
         name = metadata.get("name", "")
         raise_invalid(kind, name, validate_metadata(kind, metadata) + strategy.validate(new))
+        _admit(self.validating_admission, attributes)
         if self.store.get(resource, metadata.get("namespace", ""), name) is not None:
             raise errors.already_exists(resource, name)
         return new if is_dry_run else self.store.put(resource, new)
@@ -159,13 +168,6 @@ class ApiServer:
                 break
         return name
 
-    def _admit(
-        self, operation: str, kind: ResourceType, subresource: str, new: Object, old: Object | None, user: str
-    ) -> None:
-        attributes = Attributes(operation, kind, subresource, new, old, user)
-        for plugin in self.admission:
-            plugin(attributes)
-
     def require(self, resource: str, namespace: str, name: str) -> Object:
         """The stored object. Raises 404 NotFound."""
         obj = self.store.get(resource, namespace, name)
@@ -179,10 +181,11 @@ class ApiServer:
         obj: Object,
         *,
         subresource: str = "",
-        user: str = "",
+        user: Requester = "",
         manager: str = "",
         is_dry_run: bool = False,
         keeps_fields: bool = False,
+        warnings: list[str] | None = None,
     ) -> Object:
         """Replace an object (or only its status) and return what is stored.
 
@@ -194,7 +197,9 @@ class ApiServer:
         namespace, name = metadata.get("namespace", ""), metadata["name"]
         old = self.store.get(resource, namespace, name)
         if old is None and kind.allows_create_on_update and not subresource:
-            return self.create(resource, obj, user=user, manager=manager, is_dry_run=is_dry_run)
+            return self.create(
+                resource, obj, user=user, manager=manager, is_dry_run=is_dry_run, warnings=warnings
+            )
         if old is None:
             raise errors.not_found(resource, name)
         strategy = self.strategies.get(resource, _PLAIN)
@@ -203,12 +208,14 @@ class ApiServer:
             strategy.default(new)
         if not keeps_fields:
             self._record_fields(kind, new, old, manager, subresource)
-        self._admit("UPDATE", kind, subresource, new, old, user)
+        attributes = Attributes("UPDATE", kind, subresource, new, old, user, _or_new(warnings), is_dry_run)
+        _admit(self.admission, attributes)
         if not subresource:
             strategy.prepare_for_update(new, old)
         if kind.has_generation and _specification(new) != _specification(old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         self._validate_update(kind, strategy, new, old, subresource)
+        _admit(self.validating_admission, attributes)
         if new == old or is_dry_run:
             return new
         if deletion.is_finished(resource, new):
@@ -221,10 +228,11 @@ class ApiServer:
         config: Object,
         *,
         subresource: str = "",
-        user: str = "",
+        user: Requester = "",
         manager: str = "",
         force: bool = False,
         is_dry_run: bool = False,
+        warnings: list[str] | None = None,
     ) -> tuple[Object, bool]:
         """Server-side apply: the stored object and whether it is new. Raises 404, 409, 422."""
         kind = self.types[resource]
@@ -242,11 +250,20 @@ class ApiServer:
         new = applied.object
         new["metadata"]["resourceVersion"] = metadata.get("resourceVersion") or ""
         if live is None:
-            return self.create(resource, new, user=user, is_dry_run=is_dry_run, keeps_fields=True), True
+            made = self.create(
+                resource, new, user=user, is_dry_run=is_dry_run, keeps_fields=True, warnings=warnings
+            )
+            return made, True
         if subresource:
             new["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
         changed = self.update(
-            resource, new, subresource=subresource, user=user, is_dry_run=is_dry_run, keeps_fields=True
+            resource,
+            new,
+            subresource=subresource,
+            user=user,
+            is_dry_run=is_dry_run,
+            keeps_fields=True,
+            warnings=warnings,
         )
         return changed, False
 
@@ -304,14 +321,23 @@ class ApiServer:
         """A workload's Scale; see ``subresources.get_scale``."""
         return subresources.get_scale(self, resource, namespace, name)
 
-    def put_scale(self, resource: str, scale: Object, *, user: str = "", manager: str = "") -> Object:
+    def put_scale(self, resource: str, scale: Object, *, user: Requester = "", manager: str = "") -> Object:
         """Write a workload's Scale; see ``subresources.put_scale``."""
-        return subresources.put_scale(self, resource, scale, user, manager or user)
+        return subresources.put_scale(self, resource, scale, user, manager or str(user))
 
 
 MISSING_VERSION = FieldError(
     "FieldValueInvalid", "metadata.resourceVersion", "Invalid value: 0: must be specified for an update"
 )
+
+
+def _or_new(warnings: list[str] | None) -> list[str]:
+    return [] if warnings is None else warnings
+
+
+def _admit(plugins: list[Admission], attributes: Attributes) -> None:
+    for plugin in plugins:
+        plugin(attributes)
 
 
 def _node_of(pod: Object) -> list[str]:

@@ -10,6 +10,7 @@ from labs.api.admission.plugins import default_admission
 from labs.api.apiserver import ApiServer
 from labs.api.event_expiry import EventExpiry
 from labs.api.fieldsets.manager import FieldManager
+from labs.api.rbac.bootstrap import default_policy
 from labs.api.store import Object, Store
 from labs.api.strategies.registry import all_strategies
 from labs.api.strategies.services import SERVICE_RANGE
@@ -47,12 +48,14 @@ def new_api_server(loop: Loop, streams: Streams, store: Store) -> ApiServer:
 
 
 def bootstrap(api: ApiServer) -> None:
-    """Make the objects that a new server makes: system namespaces, priority classes, the service ``kubernetes``."""
+    """Make what a new server makes: system namespaces, priority classes, roles, the service ``kubernetes``."""
     for name in SYSTEM_NAMESPACES:
         _create(api, "namespaces", {"metadata": {"name": name}})
     for name, value, description in PRIORITY_CLASSES:
         body = {"metadata": {"name": name}, "value": value, "description": description}
         _create(api, "priorityclasses.scheduling.k8s.io", body)
+    for resource, obj in default_policy():
+        _create(api, resource, obj)
     labels = {"component": "apiserver", "provider": "kubernetes"}
     port = {"name": "https", "port": 443, "protocol": "TCP", "targetPort": 443}
     spec = {"clusterIP": str(SERVICE_RANGE[1]), "ports": [port], "type": "ClusterIP"}

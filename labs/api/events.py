@@ -1,12 +1,13 @@
-"""Recording events as client-go's recorder does: the same event again only raises its count.
+"""Recording events as client-go's recorder does: repeats are counted, many similar ones combined, spam dropped.
 
-Source: kubernetes/client-go tools/record/{event,events_cache}.go.
+Source: kubernetes/client-go tools/record/event.go.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from labs.api.event_correlation import EventCorrelator, Sighting
 from labs.api.store import Object
 from labs.errors import ApiError
 from labs.units import rfc3339
@@ -35,36 +36,41 @@ class EventRecorder:
         self._api = api
         self._component = component
         self._manager = manager or component
-        self._names: dict[tuple[str, ...], tuple[str, str]] = {}
+        self._correlator = EventCorrelator()
 
     def record(
         self, obj: Object, type: str, reason: str, message: str, *, field_path: str = "", host: str = ""
     ) -> None:
         """Say that something happened to ``obj``; ``type`` is Normal or Warning."""
         reference = reference_to(obj, field_path)
-        key = (reference["uid"], field_path, type, reason, message, host)
-        namespace, name = self._names.get(key, ("", ""))
-        known = self._api.store.get("events", namespace, name) if name else None
+        now_ns = self._api.loop.now_ns
+        source = (reference["uid"], reference["kind"], host)
+        key, message = self._correlator.combine((*source, type, reason), (field_path,), message, now_ns)
+        known = self._correlator.sightings.get(key)
+        if known is None:
+            namespace = reference.get("namespace", "default")
+            known = Sighting(namespace, f"{reference['name']}.{self._unique_hex()}", 0, rfc3339(now_ns))
+            self._correlator.sightings.put(key, known)
+        known.count += 1
+        if self._correlator.is_spam(source, now_ns):
+            return
+        self._write(known, reference, {"reason": reason, "message": message, "type": type}, host)
+
+    def _write(self, known: Sighting, reference: dict[str, Any], told: dict[str, str], host: str) -> None:
         now = rfc3339(self._api.loop.now_ns)
-        if known is not None:
-            counted = {**known, "count": known["count"] + 1, "lastTimestamp": now}
+        stored = self._api.store.get("events", known.namespace, known.name)
+        if stored is not None:
+            counted = {**stored, "count": known.count, "lastTimestamp": now, "message": told["message"]}
             self._api.update("events", counted, user=self._component, manager=self._manager)
             return
-        namespace = reference.get("namespace", "default")
-        source = {"component": self._component}
-        if host:
-            source["host"] = host
-        name = f"{reference['name']}.{self._unique_hex()}"
         event = {
-            "metadata": {"name": name, "namespace": namespace},
+            "metadata": {"name": known.name, "namespace": known.namespace},
             "involvedObject": reference,
-            "reason": reason,
-            "message": message,
-            "source": source,
-            "firstTimestamp": now,
+            **told,
+            "source": {"component": self._component} | ({"host": host} if host else {}),
+            "firstTimestamp": known.first_timestamp,
             "lastTimestamp": now,
-            "count": 1,
-            "type": type,
+            "count": known.count,
             "eventTime": None,
             "reportingComponent": self._component,
             "reportingInstance": host,
@@ -73,7 +79,6 @@ class EventRecorder:
             self._api.create("events", event, user=self._component, manager=self._manager)
         except ApiError:
             return  # the recorder drops what the server refuses: events are no reason for a component to stop
-        self._names[key] = (namespace, name)
 
     def _unique_hex(self) -> str:
         # Upstream uses the unix nanosecond; virtual time stands still within a callback, so the version

@@ -15,7 +15,8 @@ from labs.api.strategy import FieldError, forbidden, invalid, required
 MAX_ANNOTATIONS_BYTES = 256 * 1024
 
 
-def _path_segment(text: str) -> list[str]:
+def path_segment(text: str) -> list[str]:
+    """``IsPathSegmentName``."""
     if text in (".", ".."):
         return [f"may not be '{text}'"]
     return [f"may not contain '{mark}'" for mark in ("/", "%") if mark in text]
@@ -24,10 +25,10 @@ def _path_segment(text: str) -> list[str]:
 NAME_RULES: dict[str, names.Rule] = {
     "namespaces": names.dns1123_label,
     "services": names.dns1035_label,
-    "roles.rbac.authorization.k8s.io": _path_segment,
-    "rolebindings.rbac.authorization.k8s.io": _path_segment,
-    "clusterroles.rbac.authorization.k8s.io": _path_segment,
-    "clusterrolebindings.rbac.authorization.k8s.io": _path_segment,
+    "roles.rbac.authorization.k8s.io": path_segment,
+    "rolebindings.rbac.authorization.k8s.io": path_segment,
+    "clusterroles.rbac.authorization.k8s.io": path_segment,
+    "clusterrolebindings.rbac.authorization.k8s.io": path_segment,
 }
 
 

@@ -70,6 +70,22 @@ def _apps(kind: str, plural: str, short: str) -> ResourceType:
     )
 
 
+def _review(group: str, kind: str, *, is_namespaced: bool = False) -> ResourceType:
+    """A question that is asked by a create and stored nowhere."""
+    return ResourceType(group, "v1", kind, f"{kind.lower()}s", is_namespaced=is_namespaced, verbs=("create",))
+
+
+def _rbac(kind: str, *, is_namespaced: bool = False) -> ResourceType:
+    plural = f"{kind.lower()}s"
+    return ResourceType(
+        "rbac.authorization.k8s.io", "v1", kind, plural, is_namespaced=is_namespaced, allows_create_on_update=True
+    )
+
+
+def _networking(kind: str, plural: str, *short: str, **more: object) -> ResourceType:
+    return ResourceType("networking.k8s.io", "v1", kind, plural, short_names=short, has_generation=True, **more)  # type: ignore[arg-type]
+
+
 BUILT_IN: tuple[ResourceType, ...] = (
     _core(
         "Namespace",
@@ -92,10 +108,12 @@ BUILT_IN: tuple[ResourceType, ...] = (
     _core("Endpoints", "endpoints", "ep", allows_create_on_update=True),
     _core("ConfigMap", "configmaps", "cm"),
     _core("Secret", "secrets"),
-    _core("ServiceAccount", "serviceaccounts", "sa"),
+    _core("ServiceAccount", "serviceaccounts", "sa", subresources=("token",)),
     _core("Event", "events", "ev", allows_create_on_update=True),
     _apps("Deployment", "deployments", "deploy"),
     _apps("ReplicaSet", "replicasets", "rs"),
+    _apps("StatefulSet", "statefulsets", "sts"),
+    ResourceType("apps", "v1", "ControllerRevision", "controllerrevisions"),
     ResourceType(
         "apps",
         "v1",
@@ -127,6 +145,23 @@ BUILT_IN: tuple[ResourceType, ...] = (
         has_generation=True,
         allows_unconditional_update=False,
     ),
+    ResourceType(
+        "batch",
+        "v1",
+        "CronJob",
+        "cronjobs",
+        short_names=("cj",),
+        categories=("all",),
+        subresources=("status",),
+        has_generation=True,
+    ),
+    _core("PersistentVolume", "persistentvolumes", "pv", is_namespaced=False, subresources=("status",)),
+    _core("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", subresources=("status",)),
+    ResourceType("storage.k8s.io", "v1", "StorageClass", "storageclasses", is_namespaced=False, short_names=("sc",)),
+    ResourceType("storage.k8s.io", "v1", "CSIDriver", "csidrivers", is_namespaced=False),
+    _networking("Ingress", "ingresses", "ing", subresources=("status",)),
+    _networking("IngressClass", "ingressclasses", is_namespaced=False),
+    _networking("NetworkPolicy", "networkpolicies", "netpol"),
     ResourceType("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", has_generation=True),
     ResourceType(
         "coordination.k8s.io", "v1", "Lease", "leases", allows_unconditional_update=False, allows_create_on_update=True
@@ -140,22 +175,16 @@ BUILT_IN: tuple[ResourceType, ...] = (
         short_names=("pc",),
         has_generation=True,
     ),
-    ResourceType(
-        "authorization.k8s.io",
-        "v1",
-        "SelfSubjectAccessReview",
-        "selfsubjectaccessreviews",
-        is_namespaced=False,
-        verbs=("create",),
-    ),
-    ResourceType(
-        "authentication.k8s.io",
-        "v1",
-        "SelfSubjectReview",
-        "selfsubjectreviews",
-        is_namespaced=False,
-        verbs=("create",),
-    ),
+    _review("authentication.k8s.io", "SelfSubjectReview"),
+    _review("authentication.k8s.io", "TokenReview"),
+    _review("authorization.k8s.io", "LocalSubjectAccessReview", is_namespaced=True),
+    _review("authorization.k8s.io", "SelfSubjectAccessReview"),
+    _review("authorization.k8s.io", "SelfSubjectRulesReview"),
+    _review("authorization.k8s.io", "SubjectAccessReview"),
+    _rbac("ClusterRoleBinding"),
+    _rbac("ClusterRole"),
+    _rbac("RoleBinding", is_namespaced=True),
+    _rbac("Role", is_namespaced=True),
     ResourceType(
         "karpenter.sh",
         "v1",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from labs import errors
 from labs.api.selectors import selector_from_label_selector
 from labs.api.store import Object
+from labs.api.users import Requester
 from labs.units import rfc3339
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def get_scale(api: ApiServer, resource: str, namespace: str, name: str) -> Objec
     }
 
 
-def put_scale(api: ApiServer, resource: str, scale: Object, user: str, manager: str) -> Object:
+def put_scale(api: ApiServer, resource: str, scale: Object, user: Requester, manager: str) -> Object:
     """Write spec.replicas of a workload through its Scale. Raises 404, 409 on a stale version, 422."""
     metadata = scale["metadata"]
     name = metadata["name"]

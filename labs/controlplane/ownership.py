@@ -13,12 +13,13 @@ from labs.api.selectors import LabelSelector, selector_from_label_selector
 from labs.api.store import Object, WatchEvent
 from labs.controlplane.runtime import controller_of, owner_reference
 
-_ORPHANS = "orphan"
+ORPHANS = "orphan"
+"""The index of the objects that nobody controls, by namespace."""
 
 
 def index_orphans(client: Client, resource: str) -> None:
     """Keep the objects of ``resource`` that nobody controls findable by namespace."""
-    client.api.store.add_index(resource, _ORPHANS, _orphan_values)
+    client.api.store.add_index(resource, ORPHANS, _orphan_values)
 
 
 def _orphan_values(obj: Object) -> Iterator[str]:
@@ -55,7 +56,7 @@ def claim(client: Client, resource: str, owner: Object) -> list[Object]:
     if not is_leaving:
         adopted = [
             _write_owners(client, resource, obj, [owner_reference(owner)], metadata["uid"])
-            for obj in client.api.store.by_index(resource, _ORPHANS, metadata.get("namespace", ""))
+            for obj in client.api.store.by_index(resource, ORPHANS, metadata.get("namespace", ""))
             if "deletionTimestamp" not in obj["metadata"] and selector.matches(obj["metadata"].get("labels") or {})
         ]
         if adopted:

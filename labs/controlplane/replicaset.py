@@ -5,14 +5,21 @@ Source: kubernetes/kubernetes pkg/controller/replicaset/{replica_set,replica_set
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from labs.api.client import Client
 from labs.api.store import Object, WatchEvent
 from labs.controlplane import pods as pod_facts
-from labs.controlplane.ownership import claim, controlled_by, index_orphans, owners_selecting
+from labs.controlplane.ownership import (
+    ORPHANS,
+    claim,
+    controlled_by,
+    index_orphans,
+    owners_selecting,
+    selector_of,
+)
 from labs.controlplane.ranking import choose_for_deletion
 from labs.controlplane.runtime import Controller, controller_of, owner_reference
 from labs.errors import ApiError
@@ -21,6 +28,8 @@ from labs.units import SECOND_NS, rfc3339
 REPLICA_SETS = "replicasets.apps"
 BURST_REPLICAS = 500
 """Most pods that one sync creates or deletes."""
+
+TALLY = "replicaset tally"
 
 
 def slow_start_batches(count: int) -> Iterator[int]:
@@ -45,10 +54,10 @@ class Counts:
 
 
 def count_pods(
-    active: Sequence[Object], terminating: int, template_labels: dict[str, str], min_ready_s: int, now_ns: int
+    active: Sequence[Object], terminating: int, labels: Mapping[str, str], min_ready_s: int, now_ns: int
 ) -> Counts:
-    """``calculateStatus``: what the set's pods amount to."""
-    wanted = template_labels.items()
+    """``calculateStatus``: what the set's pods amount to; ``labels`` are its template's."""
+    wanted = labels.items()
     available_at_ns = [at for at in (pod_facts.available_at_ns(pod, min_ready_s) for pod in active) if at is not None]
     return Counts(
         replicas=len(active),
@@ -76,12 +85,38 @@ def status_of(counts: Counts, generation: int, conditions: list[dict[str, Any]])
     return status
 
 
+def tally_values(pod: Object) -> Iterator[str]:
+    """What a ReplicaSet counts its pod as; sizes of this index make a sync's cost independent of the set's size."""
+    owner = controller_of(pod)
+    if owner is None or owner["kind"] != "ReplicaSet":
+        return
+    uid = owner["uid"]
+    yield f"{uid} {_text_of(pod['metadata'].get('labels') or {})}"
+    if pod_facts.is_active(pod):
+        yield f"{uid} active"
+        if pod_facts.is_ready(pod):
+            yield f"{uid} ready"
+    elif pod_facts.is_terminating(pod):
+        yield f"{uid} terminating"
+
+
+def _text_of(labels: Mapping[str, str]) -> str:
+    return ",".join(sorted(f"{key}={value}" for key, value in labels.items()))
+
+
+def template_labels(replica_set: Object) -> dict[str, str]:
+    """The labels that the set's pods are created with."""
+    labels: dict[str, str] = (replica_set["spec"]["template"].get("metadata") or {}).get("labels") or {}
+    return labels
+
+
 class ReplicaSetController(Controller):
     """Creates and deletes the pods of ReplicaSets, and counts them."""
 
     def start(self) -> None:
         """Watch ReplicaSets and pods."""
         index_orphans(self.client, "pods")
+        self.client.api.store.add_index("pods", TALLY, tally_values)
         self.watch(REPLICA_SETS, self.enqueue_object)
         self.watch("pods", self._on_pod)
 
@@ -109,20 +144,47 @@ class ReplicaSetController(Controller):
         replica_set = self.client.get(REPLICA_SETS, namespace, name)
         if replica_set is None:
             return
-        owned = claim(self.client, "pods", replica_set)
-        active = [pod for pod in owned if pod_facts.is_active(pod)]
-        terminating = sum(map(pod_facts.is_terminating, owned))
+        active: list[Object] = []
+        counts = self._tally(replica_set)
+        if counts is None or counts.replicas > replica_set["spec"].get("replicas", 1):
+            owned = claim(self.client, "pods", replica_set)
+            active = [pod for pod in owned if pod_facts.is_active(pod)]
+            counts = self._count(replica_set, active, sum(map(pod_facts.is_terminating, owned)))
         error = None
         if not pod_facts.is_leaving(replica_set):
-            error = self._manage(replica_set, active)
+            error = self._manage(replica_set, counts.replicas, active)
         # The pods as they were before this sync's own writes: their events bring the next one.
-        counts = self._write_status(replica_set, active, terminating, error)
+        self._write_status(replica_set, counts, error)
         if error is not None:
             raise error
         self._recheck_min_ready(replica_set, active, counts)
 
-    def _manage(self, replica_set: Object, active: list[Object]) -> ApiError | None:
-        missing = replica_set["spec"].get("replicas", 1) - len(active)
+    def _tally(self, replica_set: Object) -> Counts | None:
+        """The set's pods as the index has them; None where they must be looked at one by one.
+
+        That is so when a pod may have to be adopted or released, or becomes available only with time.
+        """
+        store, uid = self.client.api.store, replica_set["metadata"]["uid"]
+        labels = template_labels(replica_set)
+        owned = store.index_size("pods", TALLY, f"{uid} {_text_of(labels)}")
+        if (
+            replica_set["spec"].get("minReadySeconds")
+            or store.index_size("pods", "owner", uid) != owned
+            or store.index_size("pods", ORPHANS, replica_set["metadata"]["namespace"])
+            or not selector_of(replica_set).matches(labels)
+        ):
+            return None
+        active, ready, terminating = (
+            store.index_size("pods", TALLY, f"{uid} {state}") for state in ("active", "ready", "terminating")
+        )
+        return Counts(active, active, ready, ready, terminating)
+
+    def _count(self, replica_set: Object, active: list[Object], terminating: int) -> Counts:
+        min_ready_s = replica_set["spec"].get("minReadySeconds", 0)
+        return count_pods(active, terminating, template_labels(replica_set), min_ready_s, self.client.now_ns)
+
+    def _manage(self, replica_set: Object, count: int, active: list[Object]) -> ApiError | None:
+        missing = replica_set["spec"].get("replicas", 1) - count
         if missing > 0:
             return self._create(replica_set, min(missing, BURST_REPLICAS))
         if missing < 0:
@@ -152,17 +214,11 @@ class ReplicaSetController(Controller):
         sets = [replica_set] if owner is None else controlled_by(self.client, REPLICA_SETS, owner["uid"])
         return [pod for item in sets for pod in controlled_by(self.client, "pods", item["metadata"]["uid"])]
 
-    def _write_status(
-        self, replica_set: Object, active: list[Object], terminating: int, error: ApiError | None
-    ) -> Counts:
-        spec, now_ns = replica_set["spec"], self.client.now_ns
-        labels = (spec["template"].get("metadata") or {}).get("labels") or {}
-        counts = count_pods(active, terminating, labels, spec.get("minReadySeconds", 0), now_ns)
-        conditions = failure_conditions(replica_set, len(active), error, now_ns)
+    def _write_status(self, replica_set: Object, counts: Counts, error: ApiError | None) -> None:
+        conditions = failure_conditions(replica_set, counts.replicas, error, self.client.now_ns)
         status = status_of(counts, replica_set["metadata"].get("generation", 0), conditions)
         if status != replica_set.get("status"):
             self.client.update_status(REPLICA_SETS, {**replica_set, "status": status})
-        return counts
 
     def _recheck_min_ready(self, replica_set: Object, active: list[Object], counts: Counts) -> None:
         spec = replica_set["spec"]
@@ -175,9 +231,7 @@ class ReplicaSetController(Controller):
         self.enqueue(*_key(replica_set), after_ns=delay_ns)
 
 
-def failure_conditions(
-    replica_set: Object, active: int, error: ApiError | None, now_ns: int
-) -> list[dict[str, Any]]:
+def failure_conditions(replica_set: Object, active: int, error: ApiError | None, now_ns: int) -> list[dict[str, Any]]:
     """The set's conditions next: ReplicaFailure comes with the first error and goes with the first success."""
     present = list((replica_set.get("status") or {}).get("conditions") or ())
     others = [item for item in present if item["type"] != "ReplicaFailure"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from labs.api.apiserver import ApiServer
 from labs.api.client import Client
+from labs.controlplane.clusterrole_aggregation import ClusterRoleAggregation
 from labs.controlplane.daemonset import DAEMON_SETS, DaemonSetController
 from labs.controlplane.deployment.controller import DeploymentController
 from labs.controlplane.disruption import DisruptionController
@@ -39,6 +40,7 @@ def start_workload_controllers(api: ApiServer, root_certificate: str = "") -> li
         EndpointSliceController(client("endpoint-slice-controller")),
         DisruptionController(client("controllermanager")),
         NamespaceController(client("namespace-controller")),
+        ClusterRoleAggregation(Client(api, "clusterrole-aggregation-controller")),
         PodGarbageCollector(client("pod-garbage-collector")),
         GarbageCollector(client("garbage-collector-controller")),
     ]

@@ -19,20 +19,25 @@ CLUSTER_NAME = "chaos-crunch"
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """Bearer token of the Kubernetes API, token of the clock, access key of the AWS APIs."""
+class Access:
+    """Bearer token of the Kubernetes API, token of the clock, access key of the AWS APIs; what a client needs."""
 
     kubernetes_token: str
     control_token: str
     aws_access_key_id: str
     aws_secret_access_key: str
+    context: ssl.SSLContext
+    kubeconfig: Path
 
 
-def issue_credentials() -> Credentials:
-    """Fresh secrets in the usual forms."""
+def issue_access(directory: Path, server_url: str) -> Access:
+    """Fresh secrets and a certificate; writes the kubeconfig and the authority. Raises UsageError."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
     key_id = "AKIA" + "".join(secrets.choice(alphabet) for _ in range(16))
-    return Credentials(secrets.token_urlsafe(32), secrets.token_urlsafe(32), key_id, secrets.token_urlsafe(30))
+    token = secrets.token_urlsafe(32)
+    context, authority_pem = issue_certificate()
+    kubeconfig = write_kubeconfig(directory, server_url, authority_pem, token)
+    return Access(token, secrets.token_urlsafe(32), key_id, secrets.token_urlsafe(30), context, kubeconfig)
 
 
 def issue_certificate() -> tuple[ssl.SSLContext, bytes]:

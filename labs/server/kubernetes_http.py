@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from aiohttp import hdrs, web
 
 from labs.api.rest.handler import RestApi
-from labs.api.rest.message import Request, Response, User, refusal
+from labs.api.rest.message import Request, Response, refusal
 from labs.api.rest.watches import WatchStream
+from labs.api.users import ADMIN, User
 from labs.errors import ApiError
 from labs.server.pacing import Pacer
 
@@ -28,8 +29,10 @@ class KubernetesDoor:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request."""
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        if not self._is_authenticated(headers):
+        # Repeated headers (Impersonate-Group) are joined, as RFC 9110 lets a server do.
+        headers = {name.lower(): _as_text(", ".join(request.headers.getall(name))) for name in request.headers}
+        user = self._user(headers)
+        if user is None:
             return _respond(refusal(ApiError(401, "Unauthorized", "Unauthorized")))
         try:
             body = await request.read()
@@ -39,7 +42,7 @@ class KubernetesDoor:
         query = {name: request.query.getall(name) for name in request.query}
         # The path as it came: the API takes it to pieces before it decodes them.
         path = request.rel_url.raw_path
-        answer = self._api.handle(Request(request.method, path, query, headers, body, _user(request)))
+        answer = self._api.handle(Request(request.method, path, query, headers, body, user))
         if isinstance(answer, WatchStream):
             return await self._stream(request, answer)
         if request.method != "GET" and answer.status < 300:
@@ -48,9 +51,14 @@ class KubernetesDoor:
             self._pacer.requested(request.method, request.path_qs)
         return _respond(answer)
 
-    def _is_authenticated(self, headers: Mapping[str, str]) -> bool:
+    def _user(self, headers: Mapping[str, str]) -> User | None:
+        """The user of the lab's own token, or the ServiceAccount of one that the cluster issued."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._token.encode())
+        if scheme.lower() != "bearer":
+            return None
+        if hmac.compare_digest(token.strip().encode(errors="replace"), self._token.encode()):
+            return ADMIN
+        return self._api.tokens.authenticate(token.strip())
 
     async def _stream(self, request: web.Request, stream: WatchStream) -> web.StreamResponse:
         response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/json"})
@@ -84,17 +92,15 @@ class KubernetesDoor:
         return response
 
 
+def _as_text(value: str) -> str:
+    """A header's value without bytes that are no UTF-8, which aiohttp keeps as surrogates."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _is_resource(path: str) -> bool:
     """Whether a path holds objects: what is asked of discovery does not change while a client waits."""
     parts = path.strip("/").split("/")
     return len(parts) > {"api": 2, "apis": 3}.get(parts[0], len(parts))
-
-
-def _user(request: web.Request) -> User:
-    name = request.headers.get("Impersonate-User")
-    if name is None:
-        return User()
-    return User(name, (*request.headers.getall("Impersonate-Group", []), "system:authenticated"))
 
 
 def _respond(answer: Response) -> web.Response:

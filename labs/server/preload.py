@@ -17,16 +17,30 @@ APPLY_PATCH = {"content-type": "application/apply-patch+yaml"}
 QUERY = f"fieldManager={CLUSTER_NAME}&force=true&fieldValidation=Strict"
 
 
+Manifests = list[tuple[Path, Object]]
+"""Objects, each with the place that it was asked for with."""
+
+
 def build_world(seed: int, places: Iterable[Path]) -> World:
     """A cluster with its nodes ready and the manifests of these files and folders applied.
 
     Raises UsageError for what cannot be read, and with the server's message for what it refuses.
     """
-    manifests = [(place, obj) for place in places for obj in read_manifests(place)]
+    manifests = read_all(places)
     world = World(seed)
+    apply_manifests(world, manifests)
+    return world
+
+
+def read_all(places: Iterable[Path]) -> Manifests:
+    """The objects of files and folders. Raises UsageError."""
+    return [(place, obj) for place in places for obj in read_manifests(place)]
+
+
+def apply_manifests(world: World, manifests: Manifests) -> None:
+    """Server-side apply of each object. Raises UsageError."""
     for place, obj in manifests:
         _apply(world, place, obj)
-    return world
 
 
 def _apply(world: World, place: Path, obj: Object) -> None:

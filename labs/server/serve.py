@@ -14,14 +14,14 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from aiohttp import web
 
 from labs.errors import UsageError
 from labs.server.aws_http import AwsDoor
 from labs.server.control_http import ControlDoor
-from labs.server.credentials import Credentials, issue_certificate, issue_credentials, write_kubeconfig
+from labs.server.credentials import Access, issue_access
 from labs.server.kubernetes_http import MAX_BODY_BYTES, KubernetesDoor
 from labs.server.pacing import Pacer
 from labs.server.preload import build_world
@@ -57,6 +57,29 @@ class Options:
     aws_port: int
 
 
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """The sockets of both doors, bound to 127.0.0.1."""
+
+    kubernetes: socket.socket
+    aws: socket.socket
+
+    @classmethod
+    def open(cls, port: int = 0, aws_port: int = 0) -> Self:
+        """Bind both; 0 takes a free port. Raises UsageError."""
+        return cls(_listen(port, "--port"), _listen(aws_port, "--aws-port"))
+
+    @property
+    def kubernetes_url(self) -> str:
+        """Where the Kubernetes API is."""
+        return f"https://{HOST}:{self.kubernetes.getsockname()[1]}"
+
+    @property
+    def aws_url(self) -> str:
+        """Where the AWS APIs and the clock are."""
+        return f"http://{HOST}:{self.aws.getsockname()[1]}"
+
+
 def serve(options: Options) -> None:
     """Serve until SIGTERM, SIGINT or the end of standard input. Raises UsageError before the ready line."""
     asyncio.run(_serve(options))
@@ -75,8 +98,11 @@ async def _serve(options: Options) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    # What may be refused comes first: a world takes a second to build.
+    listeners = Listeners.open(options.port, options.aws_port)
+    access = issue_access(options.directory, listeners.kubernetes_url)
     world = build_world(options.seed, options.manifests)
-    async with open_doors(world, issue_credentials(), options) as (ready_line, pacing):
+    async with open_doors(world, access, listeners, options.speed) as (ready_line, pacing):
         print(json.dumps(ready_line), flush=True)
         await _watch_standard_input(ended)
         # The pacing ends by itself only when the world breaks, and then with what broke it.
@@ -89,20 +115,14 @@ async def _serve(options: Options) -> None:
 
 @contextlib.asynccontextmanager
 async def open_doors(
-    world: World, credentials: Credentials, options: Options
+    world: World, access: Access, listeners: Listeners, speed: float
 ) -> AsyncIterator[tuple[dict[str, str], asyncio.Task[None]]]:
     """Every door of a world: the ready line, and the task that moves the clock for blocked clients."""
-    pacer = Pacer(world, options.speed)
-    context, authority_pem = issue_certificate()
-    kubernetes = KubernetesDoor(world.rest, credentials.kubernetes_token, pacer)
-    aws = AwsDoor(world, credentials.aws_access_key_id, pacer)
+    pacer = Pacer(world, speed)
+    kubernetes = KubernetesDoor(world.rest, access.kubernetes_token, pacer)
+    aws = AwsDoor(world, access.aws_access_key_id, pacer)
     control = ControlDoor(world, pacer)
-    token = credentials.control_token
-    kubernetes_socket = _listen(options.port, "--port")
-    aws_socket = _listen(options.aws_port, "--aws-port")
-    port, aws_port = kubernetes_socket.getsockname()[1], aws_socket.getsockname()[1]
-    kubernetes_url = f"https://{HOST}:{port}"
-    kubeconfig = write_kubeconfig(options.directory, kubernetes_url, authority_pem, credentials.kubernetes_token)
+    token = access.control_token
     kubernetes_app = _application([("*", "/{path:.*}", kubernetes.handle)])
     aws_app = _application(
         [
@@ -116,16 +136,16 @@ async def open_doors(
     try:
         for runner in runners:
             await runner.setup()
-        await web.SockSite(runners[0], kubernetes_socket, ssl_context=context).start()
-        await web.SockSite(runners[1], aws_socket).start()
+        await web.SockSite(runners[0], listeners.kubernetes, ssl_context=access.context).start()
+        await web.SockSite(runners[1], listeners.aws).start()
         ready_line = {
-            "kubernetes": kubernetes_url,
-            "aws": f"http://{HOST}:{aws_port}",
-            "kubeconfig": str(kubeconfig),
+            "kubernetes": listeners.kubernetes_url,
+            "aws": listeners.aws_url,
+            "kubeconfig": str(access.kubeconfig),
             "region": world.region,
-            "aws_access_key_id": credentials.aws_access_key_id,
-            "aws_secret_access_key": credentials.aws_secret_access_key,
-            "control": f"http://{HOST}:{aws_port}/control/{token}",
+            "aws_access_key_id": access.aws_access_key_id,
+            "aws_secret_access_key": access.aws_secret_access_key,
+            "control": f"{listeners.aws_url}/control/{token}",
         }
         yield ready_line, pacing
     finally:

@@ -28,7 +28,7 @@ seed = 7  # which run of the simulated cluster, and which pods are chosen
 share_percent = 50  # share of the frontend pods that is killed
 rounding = "up"  # "up" as Chaos Mesh and Chaos Toolkit do, "down" as Litmus does
 slo_percent = 99.9  # share of requests that must succeed
-minutes_apart = 10  # from the crash to the graceful kill, and from there to the end
+minutes_watched = 10  # how long we measure after each kill
 run_directory = ""  # where the result and the figures go; empty: runs/03_kill_half_the_pods
 
 # %% [markdown]
@@ -51,7 +51,7 @@ labs.check_parameters(
     share_percent=labs.Number(1, 100, "%"),
     rounding=labs.Choice(("up", "down")),
     slo_percent=labs.Number(90, 99.99, "%", is_whole=False),
-    minutes_apart=labs.Number(6, 30, "minutes"),
+    minutes_watched=labs.Number(5, 30, "minutes"),
     run_directory=labs.Text(),
 )
 
@@ -71,22 +71,25 @@ labs.check_parameters(
 def is_rolled_out(name):
     found = client.AppsV1Api().read_namespaced_deployment(name, "shop")
     status = found.status
-    return status.replicas == status.updated_replicas == status.ready_replicas == found.spec.replicas
+    is_seen = status.observed_generation == found.metadata.generation
+    return is_seen and status.replicas == status.updated_replicas == status.ready_replicas == found.spec.replicas
 
 
-def start_shop(*folders):
+def start_shop(*folders, patch=None):
     lab = labs.connect(seed=seed)
     settled_at = lab.now() + timedelta(minutes=8)
     for folder in folders:
         lab.apply(folder)
         for name in ("frontend", "backend", "rds-proxy", "shoppers"):
             lab.wait(until=lambda: is_rolled_out(name), every="1 s")
+    if patch is not None:
+        client.AppsV1Api().patch_namespaced_deployment("frontend", "shop", patch)
     lab.wait((settled_at - lab.now()).total_seconds())
     return lab
 
 
 # %% [markdown]
-# `observed` replicas equal to wanted ones: that is what `kubectl rollout status` waits for, too. Now we run it.
+# `kubectl rollout status` waits for the same numbers. (`patch` comes into play later.) Now we run it.
 
 # %%
 def frontends():
@@ -147,7 +150,18 @@ steady = minutes_between(lab.now() - timedelta(minutes=5), lab.now())
 steady.set_index(steady.index.strftime("%H:%M"))[["requests", "error_percent", "p50", "p99"]].round(3)
 
 # %% [markdown]
-# Each row is the minute that *begins* at the time shown. The newest minute is missing: its number becomes readable
+# Each row is the minute that *begins* at the time shown. One more number, for later: the CPU that all frontend pods use
+# together, in millicores (thousandths of a core).
+
+# %%
+pod_cpu = {"ClusterName": "chaos-crunch", "Namespace": "shop", "PodName": "frontend"}
+usage = labs.metric_query("used", "ContainerInsights", "pod_cpu_usage_total", pod_cpu, "Sum")
+recent = (lab.now() - timedelta(minutes=5), lab.now())
+used = labs.metric_frame(boto3.client("cloudwatch"), [usage], *recent)["used"].mean()
+print(f"{used:.0f} millicores for {steady['requests'].mean() / 60:.1f} requests/s")
+
+# %% [markdown]
+# The newest minute is missing from the table above: its number becomes readable
 # about a minute after it has ended. Keep that in mind: **CloudWatch shows one number a minute, and shows it late**.
 # What happened *within* a minute, it cannot show at all.
 #
@@ -168,14 +182,14 @@ errors = [query | {"ReturnData": False} for query in counters] + [error_rate | {
 RULES = {"shop-errors": (errors, 5), "shop-latency": (latency[1:2], 1), "shop-budget": (errors, 10 * allowed_percent)}
 
 
-def put_alarms():
+def put_alarms(lab):
     common = {"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "TreatMissingData": "notBreaching"}
     for name, (metrics, threshold) in RULES.items():
         boto3.client("cloudwatch").put_metric_alarm(AlarmName=name, Metrics=metrics, Threshold=threshold, **common)
     lab.wait("2 min")
 
 
-put_alarms()
+put_alarms(lab)
 for alarm in boto3.client("cloudwatch").describe_alarms()["MetricAlarms"]:
     print(f"{alarm['AlarmName']:14}{alarm['StateValue']}")
 
@@ -194,12 +208,13 @@ def victims_of(names):
     return random.Random(seed).sample(sorted(names), count)
 
 
-def kill(grace_period_s):
+def kill(lab, grace_period_s):
     addresses = {pod.metadata.name: pod.status.pod_ip for pod in frontends()}
-    at, victims = lab.now(), victims_of(list(addresses))
+    before = {"at": lab.now(), "wanted": len(addresses), "nodes": count_nodes()}
+    victims = victims_of(list(addresses))
     for name in victims:
         client.CoreV1Api().delete_namespaced_pod(name, "shop", grace_period_seconds=grace_period_s)
-    return {"at": at, "killed": {addresses[name] for name in victims}}
+    return before | {"killed": {addresses[name] for name in victims}}
 
 
 killed_count = len(victims_of([pod.metadata.name for pod in frontends()]))
@@ -208,7 +223,7 @@ print(f"{share_percent} % of {pods_before} pods is {pods_before * share_percent 
 # %% [markdown]
 # ## Before it breaks: your prediction
 #
-# There will be two kills with the same share:
+# There will be two kills of the same share, each in a cluster of its own:
 #
 # - a **crash**: deletion with a grace period of 0 seconds, as `kubectl delete --grace-period=0 --force` does;
 # - a **graceful** deletion, plain `kubectl delete`: Kubernetes asks the program to end (the signal SIGTERM) and gives it
@@ -241,7 +256,7 @@ def listed_addresses():
     return {endpoint.addresses[0] for endpoint in endpoints if endpoint.conditions.ready}
 
 
-def watch(kill):
+def watch(lab, kill):
     observer, listed = labs.Observer(lab, "shop", "app=frontend"), []
     for _ in range(60):
         observer.look()
@@ -262,7 +277,7 @@ def seconds_table(kill, seconds=(0, 1, 2, 3, 5, 10, 15, 20, 30)):
     return table.loc[list(seconds)].rename_axis(index="seconds", columns=None)
 
 
-crash = watch(kill(grace_period_s=0))
+crash = watch(lab, kill(lab, grace_period_s=0))
 print(f"Killed at {crash['at']:%H:%M:%S}:", len(crash["killed"]), "pods.")
 seconds_table(crash)
 
@@ -295,86 +310,106 @@ starts.round(1).reset_index(drop=True)
 # Each replacement was called ready seconds before it could answer. Remember this gap; below we ask whether it hurt
 # anybody.
 #
-# ## The graceful kill
-#
-# The shop rests for a while. Then the same again, politely: `None` leaves the grace period to the pod.
-
-# %%
-apart = timedelta(minutes=minutes_apart)
-lab.wait((crash["at"] + apart - lab.now()).total_seconds())
-graceful = watch(kill(grace_period_s=None))
-seconds_table(graceful)
-
-# %% [markdown]
-# Look at the column `terminating`: how many of their 30 seconds did these pods take?
-#
-# ## What the visitors saw
-#
-# We wait until the last minutes can be read, and add up the minutes after each kill.
-
-
-# %%
-def account(frame, kill):
-    part = frame[(frame.index >= kill["at"].replace(second=0)) & (frame.index < kill["at"] + apart)]
-    total, failed = part["requests"].sum() + part["elb503"].sum(), part["elb5"].sum() + part["target5"].sum()
-    allowed = total * allowed_percent / 100
-    counted = {"requests": total, "502 and 503 by the balancer": part["elb5"].sum(), "5xx by a pod": part["target5"].sum()}
-    budget = {"allowed by the SLO": allowed, "availability (%)": 100 - 100 * failed / total}
-    worst = {"worst minute (% errors)": part["error_percent"].max(), "worst p99 (ms)": 1000 * part["p99"].max()}
-    return pd.Series(counted | {"failed": failed} | budget | worst)
-
-
-lab.wait((graceful["at"] + apart + timedelta(minutes=2) - lab.now()).total_seconds())
-naive = minutes_between(crash["at"] - timedelta(minutes=3), graceful["at"] + apart)
-summary = pd.DataFrame({"crash": account(naive, crash), "graceful": account(naive, graceful)})
-summary.round(2)
-
-# %% [markdown]
-# The budget in words: of the requests in the minutes after a kill, `100 - slo_percent` percent may fail. Compare `failed`
-# with `allowed by the SLO`. Then compare the two columns: was the graceful kill any better than the crash?
-#
 # ## Time to detect
 #
 # CloudWatch keeps each alarm's history. Time to detect is the first change to `ALARM` after the kill, minus the kill.
+# We wait until the last minute of the window can be read, and keep what CloudWatch says about this kill.
 
 
 # %%
 def detected_s(kill, alarm):
     changes = labs.alarm_changes(boto3.client("cloudwatch"), alarm, kill["at"])
-    is_raised = changes["summary"].str.endswith("to ALARM") & (changes["time"] < kill["at"] + apart)
-    raised = changes["time"][is_raised]
+    raised = changes["time"][changes["summary"].str.endswith("to ALARM")]
     return None if raised.empty else round((raised.iloc[0] - kill["at"]).total_seconds())
 
 
-kills = {"crash": crash, "graceful": graceful}
-detection = pd.DataFrame({name: {alarm: detected_s(each, alarm) for alarm in RULES} for name, each in kills.items()})
-time_to_detect_s = None if detection["crash"].isna().all() else float(detection["crash"].min())
-detection.map(lambda value: "silent" if pd.isna(value) else f"{value:.0f} s")
+def measure(lab, kill):
+    end = kill["at"] + timedelta(minutes=minutes_watched)
+    lab.wait((end + timedelta(minutes=2) - lab.now()).total_seconds())
+    minutes = minutes_between(kill["at"] - timedelta(minutes=3), end)
+    return kill | {"minutes": minutes, "detected": {alarm: detected_s(kill, alarm) for alarm in RULES}}
+
+
+crash = measure(lab, crash)
+pods_after, nodes_after = len(frontends()), count_nodes()
+for alarm, seconds in crash["detected"].items():
+    print(f"{alarm:14}{'silent' if seconds is None else f'{seconds} s after the kill'}")
 
 # %% [markdown]
 # An alarm on a minute sees *the share of requests that fail, times the share of the minute*. When 60 % of the requests
 # fail for three seconds, the minute says 3 %: a threshold of 5 % stays silent, however bad those seconds were. And an
 # alarm that speaks has first waited for the minute to end and for its number to arrive. Lab 05 takes this apart.
 #
-# ## Time to recover
+# ## Time to recover, and the error budget
 #
-# Recovered means both: as many pods ready as before, and the error rate back under the SLO. The first we saw each second;
-# the second CloudWatch knows by whole minutes only, so it is an upper bound.
+# *Recovered* means both: as many pods ready as before, and the error rate back under the SLO. The first we saw each
+# second. The second CloudWatch knows by whole minutes only, so it is an upper bound. The *budget* is the number of
+# requests in the window times the share that may fail.
 
 
 # %%
-def recovery_s(frame, kill, wanted):
+def recovery_s(kill, minutes):
     ready = kill["pods"]["state"].eq("ready").groupby(kill["pods"]["time"]).sum()
-    short = ready.index[ready < wanted]
-    after = frame[(frame.index >= kill["at"].replace(second=0)) & (frame.index < kill["at"] + apart)]
-    bad = after.index[after["error_percent"] > allowed_percent]
-    ends = {"pods ready again (s)": (short, 1), "errors under SLO (s)": (bad, 60)}
-    return {name: round((late.max() - kill["at"]).total_seconds()) + tail if len(late) else 0 for name, (late, tail) in ends.items()}
+    short = ready.index[ready < kill["wanted"]]
+    bad = minutes.index[minutes["error_percent"] > allowed_percent]
+    ends = [max(late, default=None) for late in (short, bad)]
+    after = [0 if end is None else (end - kill["at"]).total_seconds() for end in ends]
+    return {"pods ready again (s)": after[0] + bool(ends[0]), "errors under the SLO (s)": after[1] + 60 * bool(ends[1])}
 
 
-recovery = pd.DataFrame({name: recovery_s(naive, each, pods_before) for name, each in kills.items()})
-pods_after, nodes_after = len(frontends()), count_nodes()
-recovery
+def account(kill):
+    minutes = kill["minutes"][kill["minutes"].index >= kill["at"].replace(second=0)]
+    total, failed = minutes[["requests", "elb503"]].sum().sum(), minutes[["elb5", "target5"]].sum().sum()
+    errors = {"failed, by the balancer": minutes["elb5"].sum(), "failed, by a pod": minutes["target5"].sum()}
+    budget = {"may fail": total * allowed_percent / 100, "availability (%)": 100 - 100 * failed / total}
+    worst = {"worst minute (% errors)": minutes["error_percent"].max(), "worst p99 (ms)": 1000 * minutes["p99"].max()}
+    return pd.Series({"requests": total} | errors | budget | worst | recovery_s(kill, minutes))
+
+
+# %% [markdown]
+# `account` puts all of it into one column per kill. For the crash:
+
+
+# %%
+def neat(frame):
+    return frame.map(lambda value: f"{value:,.5g}")
+
+
+summary = pd.DataFrame({"crash": account(crash)})
+neat(summary)
+
+# %% [markdown]
+# Compare *failed* with *may fail*: that many failures are within the promise for these minutes. And see who failed
+# them: a pod would have answered with an error of its own; an error of the balancer (a 502) means that the pod it had
+# chosen was not there.
+#
+# ## Is a graceful kill better?
+#
+# To compare fairly, change one thing only. A new cluster with the same seed has the same visitors; we kill the same
+# share in the same second of its clock. The grace period is the one difference: `None` leaves it to the pod.
+
+
+# %%
+def repeat(grace_period_s, *folders, patch=None):
+    lab = start_shop(*folders, patch=patch)
+    put_alarms(lab)
+    seen = watch(lab, kill(lab, grace_period_s))
+    seen |= measure(lab, seen) | {"starts": starts_after(seen)}
+    lab.close()
+    return seen
+
+
+lab.close()
+graceful = repeat(None, "kubernetes/shop")
+summary["graceful"] = account(graceful)
+print("Killed in the same second:", graceful["at"] == crash["at"])
+seconds_table(graceful)
+
+# %% [markdown]
+# Look at the column `terminating`: how many of their 30 seconds did these pods take? And the two kills side by side:
+
+# %%
+neat(summary)
 
 # %% [markdown]
 # ## Why were there errors?
@@ -383,7 +418,7 @@ recovery
 #
 # 1. **Endpoint lag.** The EndpointSlice was right within a second, but the load balancer is another system: its
 #    controller has to notice, call the AWS API, and every balancer node has to hear of it. Until then it keeps sending the
-#    dead pods their share, and gets refused. So the number of errors says how long that took.
+#    dead pods their share, and gets refused. *If* all errors came from this, their number says how long it took.
 # 2. **Requests in flight.** A pod that ends while it works on a request breaks that connection. Little's law says how many
 #    requests are inside at any moment: arrival rate times time inside.
 # 3. **Start-up.** The replacements were called ready before they listened. Whoever believed that was refused.
@@ -391,23 +426,46 @@ recovery
 # %%
 rate_per_s = steady["requests"].mean() / 60
 killed_share = killed_count / pods_before
-for name in kills:
-    failed = summary.loc["failed", name]
-    print(f"{name:9} lag: {failed:.0f} errors / ({rate_per_s:.1f} per s x {killed_share:.0%}) = {failed / rate_per_s / killed_share:.1f} s")
-in_flight = rate_per_s * steady["mean"].mean()
-print(f"in flight: {rate_per_s:.1f} per s x {steady['mean'].mean():.3f} s x {killed_share:.0%} = {in_flight * killed_share:.1f} requests")
-print(f"start-up: ready {(starts['listens (s)'] - starts['called ready (s)']).mean():.1f} s before listening, on average")
+failed = summary.loc["failed, by the balancer", "crash"]
+lag_s = failed / (rate_per_s * killed_share)
+error_s = math.sqrt(failed) / (rate_per_s * killed_share)
+print(f"lag:       {failed:.0f} errors / ({rate_per_s:.1f} per s x {killed_share:.0%}) = {lag_s:.1f} s, +- {error_s:.1f} s")
+mean_s = steady["mean"].mean()
+in_flight = rate_per_s * mean_s * killed_share
+print(f"in flight: {rate_per_s:.1f} per s x {mean_s:.3f} s x {killed_share:.0%} = {in_flight:.1f} requests")
+gap_s = (starts["listens (s)"] - starts["called ready (s)"]).mean()
+print(f"start-up:  called ready {gap_s:.1f} s before they listen, on average")
 
 # %% [markdown]
-# The first suspect explains nearly all errors: a lag of a few seconds at a share of all requests. The second
-# explains about one.
+# In flight is too small to matter. The first line is an estimate twice over: it *assumes* that the lag made all errors,
+# and few requests are counted, so it is rough (the `+-` is the square root of the count; the real lag may lie further off).
+# One-minute numbers cannot tell lag from start-up. An experiment can: take one suspect away at a time.
 #
-# The third is acquitted, and it is worth knowing why. The load balancer asks a new target itself (its *health check*) and
-# sends nothing before the first good answer. If it had not, errors would have gone on until the programs listened, well
-# beyond the lag above. A caller *inside* the cluster has no such guard, since it believes the EndpointSlice.
+# - `readinessProbe` alone takes away the start-up gap: *ready* then means that the pod answers.
+# - `preStop` alone takes away the lag: the pod goes on serving for 15 s after it has left the list. Start-up stays as it is.
+
+# %%
+probe = {"readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 2}}
+pause = {"lifecycle": {"preStop": {"sleep": {"seconds": 15}}}}
+
+
+def with_part(part):
+    container = {"name": "frontend"} | part
+    patch = {"spec": {"template": {"spec": {"containers": [container]}}}}
+    return account(repeat(None, "kubernetes/shop", patch=patch))
+
+
+parts = pd.DataFrame({"shop": summary["graceful"], "probe only": with_part(probe), "preStop only": with_part(pause)})
+neat(parts.loc[["requests", "failed, by the balancer", "worst minute (% errors)"]])
+
+# %% [markdown]
+# Errors that stay with the probe and vanish with the pause were made by the lag, not by start-up. (The probe's count can
+# be a little above or below the shop's: each run draws its lag anew.) Why did start-up do no harm? The load balancer
+# asks a new target itself (its *health check*) and sends nothing before the first good answer. A caller *inside* the
+# cluster has no such guard, since it follows the EndpointSlice: for it the probe matters.
 #
-# And the grace of 30 seconds? Grace is an offer that the program must take. This one ends at once on SIGTERM: hardly
-# anybody was seen terminating. While the balancer still sends, a pod that ends quickly *on request* looks like a crash.
+# And the 30 seconds of grace? Grace is an offer that the program must take. This one ends at once on SIGTERM. While
+# the balancer still sends, a pod that ends quickly *on request* is no different from a crash.
 #
 # ## The fix
 #
@@ -425,13 +483,11 @@ print(f"start-up: ready {(starts['listens (s)'] - starts['called ready (s)']).me
 # ```
 #
 # `preStop` runs before SIGTERM. The pod is off the list from the first second, yet answers for 15 more: longer than the
-# lag above plus the slowest request. **Surplus** is arithmetic: after a kill of half, rounded up, the survivors should
-# carry the load within the autoscaler's target, 80 % of the requested 400 millicores (thousandths of a core) each.
+# lag above plus the slowest request. Its time comes out of the grace period. **Surplus** is arithmetic: after a kill of
+# half, rounded up, the survivors should
+# carry the load within the autoscaler's target, 80 % of the requested 400 millicores each.
 
 # %%
-pod_cpu = {"ClusterName": "chaos-crunch", "Namespace": "shop", "PodName": "frontend"}
-usage = labs.metric_query("used", "ContainerInsights", "pod_cpu_usage_total", pod_cpu, "Sum")
-used = labs.metric_frame(boto3.client("cloudwatch"), [usage], crash["at"] - timedelta(minutes=5), crash["at"])["used"].mean()
 survivors = math.ceil(used / (0.80 * 400))
 enough = next(pods for pods in range(1, 100) if pods // 2 >= survivors)
 print(f"{used:.0f} millicores / (80 % of 400) = {used / 320:.2f}, so {survivors} must survive: {enough} pods.")
@@ -442,55 +498,43 @@ print(f"{used:.0f} millicores / (80 % of 400) = {used / 320:.2f}, so {survivors}
 #
 # ## The same seed again
 #
-# A new cluster, the same seed, so the same visitors, and the kills at the same time on the clock. Only the manifests
-# differ.
+# Same visitors, same second, both kinds of kill; only the manifests differ.
 
 # %%
-lab.close()
-lab = start_shop("kubernetes/shop", "kubernetes/hardened")
-put_alarms()
-pods_hardened, nodes_hardened = len(frontends()), count_nodes()
-crash_again = watch(kill(grace_period_s=0))
-starts_again = starts_after(crash_again)
-lab.wait((crash_again["at"] + apart - lab.now()).total_seconds())
-graceful_again = watch(kill(grace_period_s=None))
-print(f"{pods_hardened} pods on {nodes_hardened} nodes; before the fix {pods_before} on {nodes_before}.")
-print("Same times of both kills:", all(a["at"] == b["at"] for a, b in ((crash, crash_again), (graceful, graceful_again))))
+hardened = ("kubernetes/shop", "kubernetes/hardened")
+crash_again, graceful_again = repeat(0, *hardened), repeat(None, *hardened)
+summary["crash, hardened"], summary["graceful, hardened"] = account(crash_again), account(graceful_again)
+gap_s = graceful_again["starts"].diff(axis=1)["listens (s)"].mean()
+print(f"{crash_again['wanted']} pods on {crash_again['nodes']} nodes; before {crash['wanted']} on {crash['nodes']}.")
+print(f"Called ready {abs(gap_s):.1f} s {'before' if gap_s > 0 else 'after'} they listen, on average.")
 seconds_table(graceful_again)
 
 # %% [markdown]
-# In the graceful kill the pods now stay `terminating`, and serving, for the length of their pause. Replacements count as
-# ready only when they answer. If there are more nodes than before, that is the price of the surplus: the pods did not fit
-# any more, and Karpenter (which buys nodes) bought one. All four kills in numbers:
+# The killed pods now stay `terminating`, and serving, for the length of their pause. Replacements count as ready only
+# when they answer, so *ready again* takes longer than before, and is true. (One that stays `starting` for long waits for room: a terminating pod keeps its share of the node
+# until it ends.) More nodes than before are the price of the surplus: when the pods did not fit any more, Karpenter, which
+# buys nodes, bought one. All four kills in numbers:
 
 # %%
-lab.wait((graceful_again["at"] + apart + timedelta(minutes=2) - lab.now()).total_seconds())
-hardened = minutes_between(crash_again["at"] - timedelta(minutes=3), graceful_again["at"] + apart)
-summary["crash, hardened"] = account(hardened, crash_again)
-summary["graceful, hardened"] = account(hardened, graceful_again)
-gap_s = (starts_again["called ready (s)"] - starts_again["listens (s)"]).mean()
-print(f"Hardened pods were called ready {gap_s:.1f} s after they began to listen, on average.")
-summary.round(2)
+neat(summary)
 
 # %% [markdown]
-# The same as curves: error rate and p99, before and after the fix, over the minutes since the crash.
+# The same as curves, the error rate before and after the fix, each over the minutes since its kill:
 
 # %%
-failed = summary.loc["failed"].astype(int)
-title = f"Failed requests, shop against hardened: graceful kill {failed['graceful']} to {failed['graceful, hardened']}, "
-title += f"crash {failed['crash']} to {failed['crash, hardened']}"
+failed = summary.loc[["failed, by the balancer", "failed, by a pod"]].sum().astype(int)
+title = f"Hardened, a graceful kill fails {failed['graceful, hardened']} requests instead of {failed['graceful']}; "
+title += f"a crash fails {failed['crash, hardened']} (unhardened {failed['crash']})"
 made, panels = labs.figures.figure(2, title)
-for panel, column, factor in zip(panels, ("error_percent", "p99"), (1, 1000), strict=True):
-    runs = (naive[column], hardened[column], crash["at"], crash_again["at"])
-    labs.figures.draw_before_after(panel, *runs, labels=("shop", "hardened"), factor=factor)
-labs.figures.limit_line(labs.figures.name_panel(panels[0], "Error rate", "% of requests") or panels[0], 5, "alarm: 5 %")
-labs.figures.limit_line(labs.figures.name_panel(panels[1], "p99 latency", "ms"), 1000, "alarm: 1 s")
-for panel, texts in zip(panels, (("crash", "graceful kill"), ("", "")), strict=True):
-    for minute, text in zip((0, minutes_apart), texts, strict=True):
-        labs.figures.shade(panel, minute, minute, text)
-labs.figures.label_minutes(panels, "minutes since the crash")
+for panel, name, pair in zip(panels, ("Graceful kill", "Crash"), ((graceful, graceful_again), (crash, crash_again))):
+    curves, kills = [each["minutes"]["error_percent"] for each in pair], [each["at"] for each in pair]
+    labs.figures.draw_before_after(panel, *curves, *kills, labels=("shop", "hardened"))
+    labs.figures.name_panel(panel, f"{name}: error rate by minute", "% of requests")
+    labs.figures.limit_line(panel, 5, "alarm: 5 %")
+    labs.figures.shade(panel, 0, 0, "kill")
+labs.figures.label_minutes(panels, "minutes since the kill")
+alt = f"{title}. Error rate by minute for both kills, each in the shop and hardened; errors only in the minute of the kill."
 place = labs.run_directory("03_kill_half_the_pods", run_directory)
-alt = f"{title}. Two panels: error rate and p99 latency of both runs by minute, with a peak at each kill that failed requests."
 labs.figures.show(made, alt, name="before_and_after", directory=place)
 
 # %% [markdown]
@@ -498,15 +542,20 @@ labs.figures.show(made, alt, name="before_and_after", directory=place)
 # |---|---|---|
 # | `preStop` pause | endpoint lag and requests in flight, when the end is *announced*: delete, rollout, drain, scale-down | a crash: no hook saves a process that is gone |
 # | readiness probe | a *ready* that is not true | anything about the end of a pod |
-# | surplus | slowness while replacements start | errors during the lag: the killed *share* stays the same |
+# | surplus | survivors above their CPU target | errors: the killed *share* of requests fails, however many pods there are |
 #
-# What is left in the crash is the balancer's lag, and it differs from kill to kill. Against it helps what sits in front:
-# a client that tries again.
+# Be careful with the two crashes. They are one run each, and three things differ: the lag is drawn anew, the killed share
+# is another (half of six is three of six), and even a forced deletion gives the hook about a second. On some seeds the
+# hardened crash fails *more* requests. A program that crashes by itself, or whose node dies, has no hook at all. Against
+# the lag helps what sits in front: a client that tries again. The p99 of one minute is its seven slowest requests or so;
+# do not read the effect of one more pod from it.
 #
 # ## Your prediction against the data
 
 # %%
-time_to_recover_s = float(recovery["crash"].max())
+spoke = [seconds for seconds in crash["detected"].values() if seconds is not None]
+time_to_detect_s = min(spoke, default=None)
+time_to_recover_s = summary.loc[["pods ready again (s)", "errors under the SLO (s)"], "crash"].max()
 worst = summary.loc["worst minute (% errors)"].round(2)
 seen = [worst["crash"], worst["graceful"], time_to_detect_s, time_to_recover_s]
 verdict = pd.DataFrame({"predicted": hypothesis.values(), "seen": seen}, index=list(hypothesis))
@@ -571,26 +620,26 @@ verdict.map(lambda value: "silent" if pd.isna(value) else f"{value:g}")
 #
 # - Kubernetes repairs its own list within a second; the systems around it follow later, and errors live in that gap.
 # - *Graceful* is a promise of the program. Without a pause before the end it is no better than a crash.
-# - A readiness probe makes *ready* mean ready; surplus buys speed during the repair, not correctness.
+# - A readiness probe makes *ready* mean ready; surplus is room for the survivors. Neither prevented errors here; the pause did.
 # - One-minute averages shrink a short outage below an alarm's threshold. The error budget still counts every failure.
 
 # %% [markdown]
-# The last cell writes what was measured (the crash before the fix; the others beside it) and ends the cluster.
+# The last cell writes what was measured (the crash before the fix; the others beside it), and makes sure that no
+# cluster is left.
 
 # %%
-during = naive[naive.index >= crash["at"].replace(second=0)]
-peak_pods = max(int(kill["pods"].groupby("time").size().max()) for kill in (crash, graceful))
+during = crash["minutes"][crash["minutes"].index >= crash["at"].replace(second=0)]
+peak = int(max(crash["pods"].groupby("time").size().max(), pods_before))
 result = labs.Result(
-    lab="03_kill_half_the_pods",
-    seed=seed,
-    error_rate_peak_percent=round(float(summary.loc["worst minute (%)", "crash"]), 3),
+    lab="03_kill_half_the_pods", seed=seed,
+    error_rate_peak_percent=round(float(summary.loc["worst minute (% errors)", "crash"]), 3),
     error_rate_steady_percent=round(float(steady["error_percent"].mean()), 3),
     latency_ms_p50=round(float(1000 * during["p50"].median()), 1),
     latency_ms_p99=round(float(summary.loc["worst p99 (ms)", "crash"]), 1),
-    pods_before=pods_before, pods_peak=peak_pods, pods_after=pods_after,
+    pods_before=pods_before, pods_peak=peak, pods_after=pods_after,
     nodes_before=nodes_before, nodes_peak=max(nodes_before, nodes_after), nodes_after=nodes_after,
     time_to_detect_s=time_to_detect_s, time_to_recover_s=time_to_recover_s,
     is_slo_met=bool(summary.loc["availability (%)", "crash"] >= slo_percent),
 )  # fmt: skip
-print("Written:", labs.save_result(result, run_directory, kills=summary.round(3).to_dict()))
+print("Written:", labs.save_result(result, run_directory, kills=summary.round(3).to_dict()).name)
 lab.close()

@@ -11,10 +11,11 @@
 # 3. account for every request of a load test, and say what one-minute averages hide;
 # 4. write an autoscaling `behavior` policy, and say what such a policy can and cannot do.
 #
-# **Time:** about 35 minutes. **You need:** nothing; the lab starts its own cluster. Lab 03 is useful, but not required.
+# **Time:** about 35 minutes. **You need:** nothing; the lab starts its own cluster. Lab 03 is useful, but not
+# required.
 #
-# **Cost:** nothing on the simulated cluster. On EKS about 0.65 US dollars an hour while it runs (an estimate:
-# the control plane, two to four small nodes, a load balancer, a small database).
+# **Cost:** nothing on the simulated cluster. On EKS about 0.65 US dollars an hour while it runs (an estimate: the
+# control plane, two to four small nodes, a load balancer, a small database).
 
 # %% tags=["parameters"]
 seed = 7  # which cluster: the same seed gives the same answer each time
@@ -25,7 +26,7 @@ run_directory = ""  # where results go; empty: runs/04_spike_of_10000
 
 # %%
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import boto3
@@ -35,11 +36,12 @@ from kubernetes import client
 from kubernetes.utils import parse_quantity
 
 import labs
+from labs.controlplane.hpa.replicas import desired_replicas
+from labs.course.lag import copy_records, draw_steps, scaling_steps
 
-_ = labs.check_parameters(
-    globals(), seed=labs.Number(0, 1_000_000), requests=labs.Number(2_000, 20_000),
-    connections=labs.Number(3, 8), after_minutes=labs.Number(10, 30, "minutes"), run_directory=labs.Text(),
-)
+ranges = {"requests": labs.Number(2_000, 20_000), "connections": labs.Number(3, 8)}
+ranges |= {"after_minutes": labs.Number(10, 30, "minutes"), "run_directory": labs.Text()}
+_ = labs.check_parameters(globals(), seed=labs.Number(0, 1_000_000), **ranges)
 
 # %% [markdown]
 # ## The shop and its two autoscalers
@@ -52,8 +54,8 @@ _ = labs.check_parameters(
 # - **Karpenter** decides how many *nodes* there should be. It buys a machine when a pod fits nowhere, and gives one
 #   back when its pods fit elsewhere.
 #
-# The next cell starts the cluster, puts the shop on it, and lets it run for six minutes, so that there is
-# a normal state to compare with.
+# The next cell starts the cluster, puts the shop on it, and lets it run for six minutes, so that there is a normal
+# state to compare with.
 
 # %%
 def is_shop_ready():
@@ -74,7 +76,8 @@ lab = start_shop("kubernetes/shop")
 print(f"The shop is ready; in the lab it is {lab.now():%H:%M:%S}.")
 
 # %% [markdown]
-# What does the HPA want? Its manifest says so, and the pods' template says what each pod requests.
+# What does the HPA want? Its manifest says so, and the pods' template says what each frontend (the program that makes
+# the shop's pages) requests.
 
 # %%
 frontend = client.AppsV1Api().read_namespaced_deployment("frontend", "shop").spec
@@ -88,241 +91,526 @@ print(f"HPA: {hpa.spec.min_replicas} to {hpa.spec.max_replicas} pods, target {ta
 print(f"now: {hpa.status.current_replicas} pods use {reading} %")
 
 # %% [markdown]
-# The users' side comes from **CloudWatch**, the service that keeps a shop's measurements on AWS: requests, their
-# latency and their errors at the load balancer, one value for each minute. `p50` is the latency that half of the requests
-# stay below, `p99` the one that 99 of 100 stay below. The error rate is computed by CloudWatch itself,
-# with *metric math*; `FILL` stands in for minutes in which a counter was zero and therefore was not sent.
+# The users' side comes from **CloudWatch**, which keeps measurements on AWS: requests, their latency and their errors
+# at the load balancer, one value for each minute. `p50` is the latency that half of the requests stay below, `p99`
+# the one that 99 of 100 stay below. CloudWatch computes the error rate itself, with *metric math*; `FILL` stands in
+# for minutes in which a counter was zero and therefore was not sent.
 
 # %%
-ALB, POD = "AWS/ApplicationELB", {"ClusterName": "chaos-crunch", "Namespace": "shop", "PodName": "frontend"}
+ALB = "AWS/ApplicationELB"
+COUNTERS = {"r": "RequestCount", "t5": "HTTPCode_Target_5XX_Count", "e5": "HTTPCode_ELB_5XX_Count"}
+FAILED = {"Id": "failed", "Expression": "FILL(t5,0)+FILL(e5,0)"}
+RATE = {"Id": "errors", "Expression": "100*(FILL(t5,0)+FILL(e5,0))/(r+FILL(e5,0))"}
 
 
-def balancer():
+def alb_query(id, metric, stat):
     found = boto3.client("cloudwatch").list_metrics(Namespace=ALB, MetricName="RequestCount")["Metrics"]
-    return next({d["Name"]: d["Value"] for d in m["Dimensions"]} for m in found if len(m["Dimensions"]) == 1)
+    balancer = next(each["Dimensions"][0] for each in found if len(each["Dimensions"]) == 1)
+    return labs.metric_query(id, ALB, metric, {balancer["Name"]: balancer["Value"]}, stat)
 
 
 def measure(start, end):
-    counters = {"r": "RequestCount", "t5": "HTTPCode_Target_5XX_Count", "e5": "HTTPCode_ELB_5XX_Count"}
-    queries = [labs.metric_query(id, ALB, name, balancer(), "Sum") for id, name in counters.items()]
+    queries = [alb_query(id, metric, "Sum") for id, metric in COUNTERS.items()]
     for id, stat in {"mean": "Average", "p50": "p50", "p99": "p99", "slowest": "Maximum"}.items():
-        queries.append(labs.metric_query(id, ALB, "TargetResponseTime", balancer(), stat))
-    queries.append({"Id": "failed", "Expression": "FILL(t5,0)+FILL(e5,0)"})
-    queries.append({"Id": "errors", "Expression": "100*(FILL(t5,0)+FILL(e5,0))/(r+FILL(e5,0))"})
-    return labs.metric_frame(boto3.client("cloudwatch"), queries, start, end)
+        queries.append(alb_query(id, "TargetResponseTime", stat))
+    return labs.metric_frame(boto3.client("cloudwatch"), [*queries, FAILED, RATE], start, end)
 
 
+# %%
 steady = measure(lab.now() - timedelta(minutes=5), lab.now() - timedelta(minutes=1))
 normal = steady[["r", "mean", "p50", "p99"]].mean()
 print(f"{normal['r'] / 60:.1f} requests/s, p50 {normal['p50'] * 1000:.0f} ms, p99 {normal['p99'] * 1000:.0f} ms")
 
 # %% [markdown]
-# That is the **steady state**. The shop promises (its **service level objective**, SLO) that 99.9 % of requests succeed, and
-# that in every minute the p99 is below one second.
+# That is the **steady state**. The shop promises (its **service level objective**, SLO) that 99.9 % of requests
+# succeed, and that in every minute the p99 is below one second.
 #
 # ## Arithmetic first: how many pods?
 #
-# The spike is made by ApacheBench, `ab -n 10000 -c 5`: 5 connections, each of which sends its next request as soon
-# as the last one is answered, until 10,000 are done. Each connection therefore sends `1 / latency` requests
-# a second. With the latency of the steady state, and the CPU that one request costs (measured: CPU of all frontends
-# divided by requests per second), we know what the spike needs at most. At most, because when the shop gets
-# slower, such a load generator gets slower with it.
+# The spike is made by ApacheBench, `ab -n 10000 -c 5`: 5 connections, each of which sends its next request as soon as
+# the last one is answered, until 10,000 are done. So each connection sends `1 / latency` requests a second. With the
+# latency of the steady state, and the CPU that one request costs (the CPU of all frontends divided by the requests
+# per second), we know what the spike needs at most. At most, because such a load generator slows down when the shop
+# does.
 #
-# The HPA's rule is one line: **pods = ceil(pods now × use / target)**.
+# The HPA's rule is one line: **pods = ceil(pods now × use / target)**, held between `minReplicas` and `maxReplicas`.
+# We compute it by hand and with the function that the cluster itself uses.
 
 # %%
-found = client.CustomObjectsApi().list_namespaced_custom_object(
-    "metrics.k8s.io", "v1beta1", "shop", "pods", label_selector="app=frontend")["items"]
-pods_now = len(found)
-used_m = 1000 * float(sum(parse_quantity(c["usage"]["cpu"]) for pod in found for c in pod["containers"]))
-rate_now = normal["r"] / 60
-request_cpu_ms = used_m / rate_now
-rate_spike = rate_now + connections / normal["mean"]
-need_m = rate_spike * request_cpu_ms
-print(f"one request costs {request_cpu_ms:.0f} ms of CPU; at most {rate_spike:.0f} requests/s come; they need {need_m:.0f}m")
-print(f"by hand: ceil({need_m:.0f} / ({target / 100:g} x {request_m})) = {math.ceil(need_m / (target / 100 * request_m))}")
+def read_use():
+    metrics = client.CustomObjectsApi()
+    kind = ("metrics.k8s.io", "v1beta1", "shop", "pods")
+    return metrics.list_namespaced_custom_object(*kind, label_selector="app=frontend")["items"]
 
-# %% [markdown]
-# The same number from the rule as the cluster itself computes it. It is a plain function, so you can feed it your own
-# numbers. The HPA then holds its answer between `minReplicas` and `maxReplicas`.
 
-# %%
-from labs.controlplane.hpa.replicas import desired_replicas
-
-asked = desired_replicas(pods_now, need_m / pods_now, request_m, target)
-expected_pods = min(max(asked, hpa.spec.min_replicas), hpa.spec.max_replicas)
-print(f"the rule asks for {asked} pods, the limits make it {expected_pods}")
+pods_now = len(read_use())
+used_m = 1000 * float(sum(parse_quantity(c["usage"]["cpu"]) for pod in read_use() for c in pod["containers"]))
+rate_spike = normal["r"] / 60 + connections / normal["mean"]
+need_m = rate_spike * used_m / (normal["r"] / 60)
+by_hand = math.ceil(pods_now * (need_m / pods_now) / (target / 100 * request_m))
+by_rule = desired_replicas(pods_now, need_m / pods_now, request_m, target)
+expected_pods = min(max(by_rule, hpa.spec.min_replicas), hpa.spec.max_replicas)
+print(f"at most {rate_spike:.0f} requests/s come, and need {need_m:.0f}m of CPU")
+print(f"ceil({need_m:.0f}m / ({target} % of {request_m}m)) = {by_hand}")
+print(f"the function says {by_rule}, with the limits {expected_pods}")
 
 # %% [markdown]
 # ## Arithmetic again: how many nodes?
 #
 # A pod fits on a node when its request fits into what is left of the node's **allocatable** CPU (the machine's CPU
-# less what the operating system and the kubelet, Kubernetes' agent on the node, keep for themselves). A new
-# node is not empty either: **DaemonSets** put one pod on every node, for the network and for monitoring.
+# less what the operating system and Kubernetes' own agent, the **kubelet**, keep for themselves).
 
 # %%
 def millicores(containers):
-    asked = [(c.resources.requests or {}).get("cpu", "0") for c in containers if c.resources]
-    return int(sum(parse_quantity(each) for each in asked) * 1000)
+    amounts = [(each.resources.requests or {}).get("cpu", "0") for each in containers if each.resources]
+    return int(sum(parse_quantity(amount) for amount in amounts) * 1000)
 
 
 core = client.CoreV1Api()
-running = [p for p in core.list_pod_for_all_namespaces().items if p.status.phase in ("Pending", "Running")]
+running = [pod for pod in core.list_pod_for_all_namespaces().items if pod.status.phase in ("Pending", "Running")]
 nodes = pd.DataFrame([{
     "zone": node.metadata.labels["topology.kubernetes.io/zone"],
     "type": node.metadata.labels["node.kubernetes.io/instance-type"],
     "allocatable": int(parse_quantity(node.status.allocatable["cpu"]) * 1000),
-    "requested": sum(millicores(p.spec.containers) for p in running if p.spec.node_name == node.metadata.name),
+    "requested": sum(millicores(pod.spec.containers) for pod in running if pod.spec.node_name == node.metadata.name),
 } for node in core.list_node().items])
-nodes["free"] = nodes["allocatable"] - nodes["requested"]
-nodes
+nodes.assign(free=nodes["allocatable"] - nodes["requested"])
 
 # %% [markdown]
-# All numbers are thousandths of a core. Now: how many frontends still fit here, how many fit on one new
-# node of the same size, and how many such nodes do the others need?
+# All numbers are thousandths of a core. A new node is not empty either: **DaemonSets** put one pod on every node, for
+# the network and for monitoring. How many frontends still fit here, how many on one new node of that size, and how
+# many such nodes do the rest need?
 
 # %%
 daemon_sets = client.AppsV1Api().list_daemon_set_for_all_namespaces().items
 daemons_m = sum(millicores(each.spec.template.spec.containers) for each in daemon_sets)
-fit_here = sum(int(free) // request_m for free in nodes["free"])
-fit_on_new = (int(nodes["allocatable"].max()) - daemons_m) // request_m
+size_m = int(nodes["allocatable"].max())
+fit_here = int(((nodes["allocatable"] - nodes["requested"]) // request_m).sum())
+fit_on_new = (size_m - daemons_m) // request_m
 without_room = max(0, expected_pods - pods_now - fit_here)
 expected_nodes = len(nodes) + math.ceil(without_room / fit_on_new)
-print(f"room for {fit_here} more frontends on the nodes that are there")
-print(f"a new node: ({nodes['allocatable'].max()}m - {daemons_m}m for daemons) / {request_m}m = {fit_on_new} frontends")
+print(f"the nodes that are there have room for {fit_here} more frontends")
+print(f"a new node: ({size_m}m - {daemons_m}m for daemons) / {request_m}m = {fit_on_new} frontends")
 print(f"{without_room} pods without room: ceil({without_room} / {fit_on_new}) more nodes, {expected_nodes} in all")
 
 # %% [markdown]
 # ## The hypothesis, before anything happens
 #
-# Write yours down too: how many pods, how many nodes, how many seconds until the last new pod serves, and how many of the
-# requests will fail? Most people expect the failures, if any, at the beginning of the spike.
-
-# %%
-hypothesis = {"recorded at": f"{lab.now():%H:%M:%S}", "frontend pods": expected_pods, "nodes": expected_nodes,
-              "seconds until all pods are ready": 60, "failed requests": 0}
-print(hypothesis)
-
-# %% [markdown]
-# Three **alarms** watch, as they would in production; each looks at every full minute: p99 above one second, error rate above 5 %,
-# and one that says *the HPA ought to do something*. The HPA does nothing while use is within 10 % of its target
-# (its **tolerance**). CloudWatch measures CPU against the pods' limit, so the threshold has to be converted.
+# Write yours down too: how many pods, how many nodes, how many seconds until the last new pod serves, and how many
+# requests fail? Most people expect the failures, if any, at the beginning of the spike.
+#
+# Three **alarms** watch, as in production, and look at each full minute: p99 above one second; error rate above 5 %;
+# and `cpu`, which means *the HPA ought to do something*. The HPA does nothing while the use is within 10 % of its
+# target (its **tolerance**). CloudWatch measures CPU against the pods' limit, so that number has to be converted.
 
 # %%
 def set_alarms():
-    cloudwatch = boto3.client("cloudwatch")
+    labels = {"ClusterName": "chaos-crunch", "Namespace": "shop", "PodName": "frontend"}
+    cpu = labs.metric_query("cpu", "ContainerInsights", "pod_cpu_utilization_over_pod_limit", labels, "Average")
+    counters = [alb_query(id, metric, "Sum") | {"ReturnData": False} for id, metric in COUNTERS.items()]
+    watched = {"cpu": (cpu_limit, [cpu]), "p99": (1.0, [alb_query("p99", "TargetResponseTime", "p99")])}
     common = {"EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
-    p99 = labs.metric_query("p99", ALB, "TargetResponseTime", balancer(), "p99")
-    cpu = labs.metric_query("cpu", "ContainerInsights", "pod_cpu_utilization_over_pod_limit", POD, "Average")
-    failed = [labs.metric_query(id, ALB, name, balancer(), "Sum") | {"ReturnData": False} for id, name in
-              {"r": "RequestCount", "t5": "HTTPCode_Target_5XX_Count", "e5": "HTTPCode_ELB_5XX_Count"}.items()]
-    rate = {"Id": "errors", "Expression": "100*(FILL(t5,0)+FILL(e5,0))/(r+FILL(e5,0))"}
-    for name, threshold, metrics in (("p99", 1.0, [p99]), ("errors", 5.0, [*failed, rate]), ("cpu", cpu_limit, [cpu])):
-        cloudwatch.put_metric_alarm(AlarmName=name, Threshold=threshold, Metrics=metrics, **common)
+    for name, (threshold, metrics) in (watched | {"errors": (5.0, [*counters, RATE])}).items():
+        boto3.client("cloudwatch").put_metric_alarm(AlarmName=name, Threshold=threshold, Metrics=metrics, **common)
 
 
 cpu_limit = target * 1.1 * request_m / limit_m
 set_alarms()
-print(f"{target} % of the request, and 10 % of that: {cpu_limit:.0f} % of the limit")
+print(f"alarm cpu: {target} % of the request and a tenth more are {cpu_limit:.0f} % of the limit")
+hypothesis = {"pods": expected_pods, "nodes": expected_nodes, "seconds until ready": 60, "failed requests": 0}
+print(f"recorded at {lab.now():%H:%M:%S}:", hypothesis)
 
 # %% [markdown]
 # ## Inject: 10,000 requests from a Job
 #
-# A **Job** runs a pod until its program has finished. Ours is in `kubernetes/load/spike.yaml`; the cell fills
-# in your parameters and creates it through the official client, then watches until the Job has succeeded.
-# Every five seconds it notes the pods, the nodes, and what the HPA says.
+# A **Job** runs a pod until its program has finished. Ours is in `kubernetes/load/spike.yaml`; we fill in the
+# parameters and create it through the official client, and watch until the Job has succeeded. Every five seconds we
+# note the pods, the nodes, what the HPA says, and up to when the CPU was measured.
 
 # %%
 def send_spike():
     job = yaml.safe_load((Path(labs.__file__).parents[1] / "kubernetes/load/spike.yaml").read_text())
-    words = f"ab -n {requests} -c {connections} -s 30 http://shop.example.com/"
-    job["spec"]["template"]["spec"]["containers"][0]["command"] = words.split()
+    command = f"ab -n {requests} -c {connections} -s 30 http://shop.example.com/"
+    job["spec"]["template"]["spec"]["containers"][0]["command"] = command.split()
     client.BatchV1Api().create_namespaced_job("shop", job)
 
 
 def read_hpa(lab):
     status = client.AutoscalingV2Api().read_namespaced_horizontal_pod_autoscaler("frontend", "shop").status
-    limited = next(c for c in status.conditions if c.type == "ScalingLimited")
-    return {"time": lab.now(), "pods": status.current_replicas, "desired": status.desired_replicas,
-            "percent": status.current_metrics[0].resource.current.average_utilization, "limited": limited.reason}
-
-
-def is_spike_over():
-    return bool(client.BatchV1Api().read_namespaced_job("spike", "shop").status.succeeded)
+    limited = next(each.reason for each in status.conditions if each.type == "ScalingLimited")
+    use = status.current_metrics[0].resource.current.average_utilization
+    measured = max(datetime.fromisoformat(each["timestamp"]) for each in read_use())
+    return {"time": lab.now(), "measured": measured, "pods": status.current_replicas, "percent": use,
+            "desired": status.desired_replicas, "limited": limited}
 
 
 # %%
-started = lab.now()
-send_spike()
-looks, readings = labs.Observer(lab, "shop", "app=frontend"), []
+def read_job():
+    return client.BatchV1Api().read_namespaced_job("spike", "shop").status
 
 
-def note_and_ask():
-    readings.append(read_hpa(lab))
-    return is_spike_over()
+def watch_spike(lab, readings):
+    looks = labs.Observer(lab, "shop", "app=frontend")
+    looks.watch(60)
+    started = lab.wait("5 s")
+    send_spike()
+    looks.watch(3600, until=lambda: readings.append(read_hpa(lab)) or read_job().succeeded)
+    lab.wait("5 s")
+    return looks, started, read_job().completion_time
 
 
-looks.watch(3600, until=note_and_ask)
-ended = lab.now()
-print(f"The spike lasted about {(ended - started).total_seconds():.0f} s.")
+readings = []
+looks, started, ended = watch_spike(lab, readings)
+print(f"The spike lasted {(ended - started).total_seconds():.0f} s.")
 
 # %% [markdown]
-# Pods and nodes that are no longer needed will be gone soon, and the record of them too. So we copy it
-# now: pods, nodes, Karpenter's **NodeClaims** (its orders for machines), and **events**, the short notes in which each part of the cluster
-# says what it did. Then we go on watching, because a spike has an aftermath.
+# Pods and nodes that are no longer needed will soon be gone, and the record of them too. So we copy it now: pods,
+# nodes, Karpenter's **NodeClaims** (its orders for machines), and **events**, the short notes in which each part of
+# the cluster says what it did. Then we go on watching, because a spike has an aftermath.
 
 # %%
-def copy_records():
-    core, custom = client.CoreV1Api(), client.CustomObjectsApi()
-    return {
-        "pods": core.list_namespaced_pod("shop", label_selector="app=frontend").items,
-        "nodes": core.list_node().items,
-        "claims": custom.list_cluster_custom_object("karpenter.sh", "v1", "nodeclaims")["items"],
-        "events": core.list_namespaced_event("shop").items,
-    }
-
-
-records = copy_records()
-looks.watch(after_minutes * 60, until=lambda: readings.append(read_hpa(lab)))
+records = copy_records("shop", "frontend")
+looks.watch(after_minutes * 60, every_s=10, until=lambda: readings.append(read_hpa(lab)))
 lab.wait("3 min")
-print(f"Watched until {lab.now():%H:%M:%S}; CloudWatch has the last minutes too now.")
+minutes = measure(started - timedelta(minutes=4), lab.now() - timedelta(minutes=1))
+print(f"Watched until {lab.now():%H:%M:%S}; CloudWatch has the last minutes too.")
 
 # %% [markdown]
 # ## Are all requests accounted for?
 #
-# `ab` prints a report when it is done; it is in the pod's log. Complete and failed requests must add up to what we sent.
+# `ab` prints a report when it is done; it is in the pod's log. The load balancer counted the same minutes: the
+# spike's requests and those of the steady shoppers. Shoppers come at random at a rate that we measured, so their
+# number in so many minutes is known up to about two times its square root.
 
 # %%
-def read_report():
-    core = client.CoreV1Api()
-    pod = core.list_namespaced_pod("shop", label_selector="app=spike").items[0].metadata.name
-    return core.read_namespaced_pod_log(pod, "shop")
-
-
-report = read_report()
+pod = client.CoreV1Api().list_namespaced_pod("shop", label_selector="app=spike").items[0].metadata.name
+report = client.CoreV1Api().read_namespaced_pod_log(pod, "shop")
 numbers = dict(line.split(":", 1) for line in report.splitlines() if ":" in line)
 complete, failed = (int(numbers[f"{name} requests"]) for name in ("Complete", "Failed"))
-print(f"sent {requests}, complete {complete}, of these failed {failed}")
 assert complete == requests
+print(f"ab: sent {requests}, complete {complete} (answered {complete - failed} + failed {failed})")
+during = minutes[(minutes.index > started - timedelta(minutes=1)) & (minutes.index < ended)]
+shoppers = normal["r"] * len(during)
+error = 2 * math.sqrt(shoppers + shoppers * len(during) / len(steady))
+print(f"CloudWatch: {during['r'].sum():.0f} in {len(during)} minutes, less about {shoppers:.0f} shoppers' requests")
+print(f"leaves {during['r'].sum() - shoppers:.0f} for the spike, give or take {error:.0f}")
 print("\n".join(report.splitlines()[-10:]))
 
 # %% [markdown]
-# `ab` counts a failed request as complete as well: complete means that it is over. Now the other side. The load balancer counted all
-# requests of the same minutes: the spike's and those of the steady shoppers. The shoppers come at random, at a rate that we
-# measured before, so their number in so many minutes is known up to a **standard deviation** of about
-# its square root. Take them off, and what is left must be the spike.
-
-# %%
-minutes = measure(started - timedelta(minutes=4), lab.now() - timedelta(minutes=1))
-during = minutes[(minutes.index > started - timedelta(minutes=1)) & (minutes.index < ended)]
-shoppers = normal["r"] * len(during)
-counted = during["r"].sum()
-print(f"CloudWatch: {counted:.0f} requests in {len(during)} minutes, less about {shoppers:.0f} of the shoppers:")
-print(f"{counted - shoppers:.0f} for the spike, give or take {2 * math.sqrt(shoppers + shoppers / 4 * len(during)):.0f}")
-
-# %% [markdown]
-# CloudWatch cannot prove the number to the last request, `ab` can: measure at the client when you need exact numbers.
-# The percentiles differ as well: `ab` reports on all its requests at once; CloudWatch on each minute, spike and shoppers
-# together, without the way from the client to the load balancer.
+# In `ab`'s words *complete* means that a request is over, failed ones included. CloudWatch cannot prove the number to
+# the last request: when you need exact numbers, count at the client.
 #
 # ## What happened
+
+# %%
+figures, place = labs.figures, labs.run_directory("04_spike_of_10000", run_directory)
+
+
+def ready_counts(looks):
+    pods = looks.pods["state"].eq("ready").groupby(looks.pods["time"]).sum()
+    return pods, looks.nodes.groupby("time")["ready"].sum()
+
+
+def shade_spike(axes):
+    for ax in axes:
+        figures.shade(ax, 0, (ended - started).total_seconds() / 60, "spike" if ax is axes[0] else "")
+    figures.label_minutes(axes, "minutes since the spike began")
+
+
+ready, alive = ready_counts(looks)
+is_aftermath = minutes.index >= ended
+failures = [minutes.loc[part, "failed"].sum() for part in (~is_aftermath, is_aftermath)]
+finding = (f"{requests:,} requests: {ready.iloc[0]} to {ready.max()} pods, {alive.iloc[0]} to {alive.max()} nodes; "
+           f"{failures[0]:.0f} requests failed during the spike, {failures[1]:.0f} after it")
+
+# %%
+fig, axes = figures.figure(4, finding, row_height=1.75)
+figures.draw_replicas_and_nodes(axes[0], looks.pods, looks.nodes, started)
+figures.draw_minutes(axes[1], minutes, {"r": ("requests", "#00477A", "-")}, started, factor=1 / 60)
+figures.name_panel(axes[1], "Requests at the load balancer, mean of each minute", "per second")
+figures.draw_latency(axes[2], minutes[["p50", "p99"]], started)
+figures.limit_line(axes[2], 1, "SLO: p99 below 1 s")
+figures.draw_error_rate(axes[3], minutes["errors"], started)
+figures.limit_line(axes[3], 5, "alarm: 5 %")
+shade_spike(axes)
+worst = f"Highest p99 of a minute {minutes['p99'].max():.2f} s, highest error rate {minutes['errors'].max():.1f} %."
+figures.show(fig, f"Four panels over time. {finding}. {worst}", name="spike", directory=place)
+
+# %% [markdown]
+# Look at the lowest panel before you read on: *when* did requests fail? We come back to it. First the pods.
+#
+# ## Each decision of the HPA, checked by hand
+#
+# Each row is a moment at which the HPA wanted another number of pods than there was; `rule` is our function on the
+# same reading, `in limits` the same after `minReplicas` and `maxReplicas`. On the way up pods that are not ready yet
+# count with a use of zero, so that the HPA does not ask twice for the same thing; `counted` are the others.
+
+# %%
+seen = pd.DataFrame(readings).drop_duplicates(["pods", "desired", "limited"])
+seen = seen[seen["desired"] != seen["pods"]]
+seen["second"] = [round((time - started).total_seconds()) for time in seen["time"]]
+seen["ready"] = [min(ready[time], pods) for time, pods in zip(seen["time"], seen["pods"], strict=True)]
+seen["counted"] = seen["ready"].where(seen["percent"] > target, seen["pods"])
+seen["rule"] = [desired_replicas(row.pods, [row.percent * request_m / 100] * row.counted, request_m, target)
+                for row in seen.itertuples()]
+seen["in limits"] = seen["rule"].clip(hpa.spec.min_replicas, hpa.spec.max_replicas)
+seen.set_index("second")[["pods", "counted", "percent", "rule", "in limits", "desired", "limited"]]
+
+# %% [markdown]
+# The rule and the HPA agree. Why is there more than one step, when our arithmetic gave the final number at once?
+# Because the HPA knows only the past, and the past was held back: busy pods answer slowly, so a closed loop of a few
+# connections cannot show how much more it would send to more pods. Each step lets more requests through, and only the
+# next reading can ask for more. `DesiredWithinRange` means that no limit held the step back.
+#
+# On the way down the rule alone would have gone as soon as the spike was over: the HPA takes the highest number that
+# it wanted during the last 300 seconds (the **stabilisation window**), so that a short lull does not cost capacity.
+#
+# ## Where each second went
+#
+# From the copied records we can put a time on each step, for the last pod of each decision to become ready. All of it
+# are fields of the API: event times, `creationTimestamp`, conditions' `lastTransitionTime`, the container's
+# `startedAt`.
+
+# %%
+steps = scaling_steps(records, started, {row["time"]: row["measured"] for row in readings})
+table = steps.pivot(index="step", columns="decision", values="length_s").reindex(steps["step"].unique()).fillna(0)
+longest = table.sum(axis=1).sort_values(ascending=False, kind="stable")[:2]
+share = f"{longest.sum():.0f} of {table.sum().sum():.0f} s until all were ready: “{'” and “'.join(longest.index)}”"
+fig, (ax,) = figures.figure(1, share, row_height=3.6)
+draw_steps(ax, steps)
+figures.show(fig, f"Bars over time, from the start of the spike to the last new pod. {share}.", name="lag", directory=place)
+table.rename(columns="decision {}".format).round().astype(int)
+
+# %% [markdown]
+# - **Metrics window ends.** The kubelet measures CPU every ten seconds or so; **metrics-server** collects it every 15
+#   seconds and gives the mean since the collection before. A new pod counts only after a whole window in which it was
+#   ready: that is why a second decision waits until the first one has been measured.
+# - **HPA decides.** It looks every 15 seconds, and the windows have to reach it first. A window that was only partly
+#   in the spike may lie within the tolerance: then nothing happens for another 15 seconds. Deployment and scheduler
+#   take no second.
+# - **Karpenter orders a node.** It gathers pending pods until none has come for one second, at most ten, so that one
+#   order serves them all.
+# - **Machine boots; network starts.** The same on your own account. No autoscaler setting shortens it; a smaller
+#   machine image, or spare room that is already there, does.
+# - **Image is pulled.** A new node has no images, and its pods wait in line for theirs.
+# - **Pod Ready.** This shop has no readiness probe yet (lab 03): a started container counts as ready.
+#
+# ## Who noticed, and what the minutes hide
+#
+# The alarms' history says when each went off; your hypothesis meets its numbers; and the table shows the busy minutes
+# with the slowest request of each.
+
+# %%
+def raised_after_s(name):
+    changes = labs.alarm_changes(boto3.client("cloudwatch"), name, started)
+    found = changes[changes["summary"].str.endswith("to ALARM")]
+    return None if found.empty else (found["time"].iloc[0] - started).total_seconds()
+
+
+raised = {name: raised_after_s(name) for name in ("cpu", "p99", "errors")}
+print("alarms:", {name: "never" if after is None else f"after {after:.0f} s" for name, after in raised.items()})
+lag_s = (ready.idxmax() - started).total_seconds()
+print("predicted:", hypothesis)
+print("measured: ", dict(zip(hypothesis, (int(ready.max()), int(alive.max()), round(lag_s), int(sum(failures))), strict=True)))
+view = minutes[["r", "p50", "p99", "slowest", "failed"]].rename_axis("minute").set_axis(minutes.index.strftime("%H:%M"))
+view[(minutes["r"] > 1.5 * normal["r"]).to_numpy() | (minutes["failed"] > 0).to_numpy()].round(2)
+
+# %% [markdown]
+# CloudWatch has a minute's data about a minute after its end, so an alarm on it speaks one to two minutes late, when
+# autoscalers are far ahead: it is for what does *not* heal by itself. And one slow request in a hundred is more than
+# a few thousand requests a minute need to hide a bad half minute: compare p99 with the slowest. The slowest met pods
+# that had just started: a **cold** pod computes its first requests for longer (empty caches). More pods help, but not
+# in their first second.
+#
+# ## The aftermath: who failed those requests?
+#
+# Read the events after the spike: how many frontends were stopped within ten seconds of each order, and why?
+
+# %%
+core = client.CoreV1Api()
+events = [*core.list_namespaced_event("shop").items, *core.list_namespaced_event("default").items]
+late = sorted((e for e in events if e.last_timestamp and e.last_timestamp > ended), key=lambda e: e.last_timestamp)
+stops = [e.last_timestamp for e in late if e.reason == "Killing" and e.involved_object.name.startswith("frontend")]
+for order in late:
+    if order.reason in ("SuccessfulRescale", "DisruptionTerminating") and order.involved_object.name != "backend":
+        stopped = sum(0 <= (stop - order.last_timestamp).total_seconds() < 10 for stop in stops)
+        print(f"{(order.last_timestamp - started).total_seconds():4.0f} s  {order.message}; frontends stopped: {stopped}")
+print(f"nodes: {alive.iloc[0]} before, {alive.max()} at most, {alive.iloc[-1]} at the end")
+for why in sorted({event.message for event in events if event.reason == "Unconsolidatable"}):
+    print("Karpenter on a node that stays:", why)
+
+# %% [markdown]
+# A frontend that is told to stop exits at once and resets the requests it has in hand; and for some seconds the load
+# balancer still sends it new ones, because it has not heard yet (lab 03 takes this apart). Many pods that leave at
+# once make many failures at once: without a `behavior` nothing limits the pace on the way down. Karpenter does the
+# same once more when it empties a node to save money. So the spike itself cost little; *tidying up after it* cost
+# requests.
+#
+# Is a node left over although its pods would fit elsewhere? The frontend's manifest *prefers* pods in different
+# zones. Karpenter honours such preferences when it simulates the removal of a node: to keep them it would have to buy
+# one in that zone again, at the same price. So the node stays, for a mere preference.
+#
+# ## The fix
+#
+# On the way up, one decision instead of several; on the way down, fewer pods that leave at once. The first is a
+# matter of the **target**, the second of the **behavior**. The cell shows the manifest, and what the first reading
+# would have asked for with each target.
+
+# %%
+tuned_file = Path(labs.__file__).parents[1] / "kubernetes/tuned/frontend-hpa.yaml"
+tuned_text = tuned_file.read_text()
+tuned_target = yaml.safe_load(tuned_text)["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"]
+print(tuned_text[tuned_text.index("  metrics:"):])
+for row in seen[seen["desired"] > seen["pods"]].head(1).itertuples():
+    use = [row.percent * request_m / 100] * row.ready
+    asked = [desired_replicas(row.pods, use, request_m, each) for each in (target, tuned_target)]
+    print(f"{row.pods} pods at {row.percent} %: {asked[0]} with target {target}, {asked[1]} with target {tuned_target}")
+
+# %% [markdown]
+# Note what the `scaleUp` policies cannot do. A policy is a *limit* on a step that the metric asks for, and the column
+# `limited` showed that none was in the way: a more generous policy changes nothing. A lower target turns the same
+# reading into a larger number.
+#
+# ## The same seed again
+#
+# A new cluster, the same seed, the same spike; only the HPA's manifest differs.
+
+# %%
+lab.close()
+lab = start_shop("kubernetes/shop", "kubernetes/tuned/frontend-hpa.yaml")
+tuned_looks, tuned_started, tuned_ended = watch_spike(lab, [])
+tuned_looks.watch(after_minutes * 60, every_s=10)
+lab.wait("3 min")
+tuned_minutes = measure(tuned_started - timedelta(minutes=4), lab.now() - timedelta(minutes=1))
+print(f"The first spike lasted {(ended - started).total_seconds():.0f} s, "
+      f"the second {(tuned_ended - tuned_started).total_seconds():.0f} s.")
+
+# %%
+def summarise(looks, minutes, started):
+    pods, nodes = ready_counts(looks)
+    hours = nodes.index.to_series().diff().shift(-1).dt.total_seconds().fillna(0) / 3600
+    dollars = 0.096 * ((nodes - nodes.iloc[0]) * hours).sum()  # m6i.large on demand in us-east-1, an hour
+    return {"most pods": pods.max(), "seconds until they were ready": (pods.idxmax() - started).total_seconds(),
+            "most nodes": nodes.max(), "highest p99 of a minute, s": minutes["p99"].max(),
+            "failed requests": minutes["failed"].sum(), "worst minute, % failed": minutes["errors"].max(),
+            "extra nodes, US dollars": dollars}
+
+
+runs = {"first": (looks, minutes, started), "tuned": (tuned_looks, tuned_minutes, tuned_started)}
+both = pd.DataFrame({name: summarise(*run) for name, run in runs.items()}).round(2)
+both.astype(str).replace(r"\.0$", "", regex=True)
+
+# %%
+lags, worst = both.loc["seconds until they were ready"], both.loc["worst minute, % failed"]
+change = (f"Tuned against first: all pods ready after {lags['tuned']:.0f} s against {lags['first']:.0f} s; "
+          f"worst minute {worst['tuned']:.1f} % failed against {worst['first']:.1f} %")
+fig, axes = figures.figure(3, change)
+for each, zero, colour, dashes in ((looks, started, "#D55E00", "--"), (tuned_looks, tuned_started, "#00477A", "-")):
+    pods = ready_counts(each)[0]
+    axes[0].step(figures.minutes_since(pods.index, zero), pods, where="post", color=colour, linestyle=dashes)
+figures.name_panel(axes[0], "Ready frontends", "pods").set_ylim(0, ready.max() * 1.3)
+for ax, column in ((axes[1], "p99"), (axes[2], "errors")):
+    both_runs = (minutes[column], tuned_minutes[column], started, tuned_started)
+    figures.draw_before_after(ax, *both_runs, labels=("first", "tuned"))
+figures.limit_line(figures.name_panel(axes[1], "Latency, p99", "seconds"), 1, "SLO: 1 s")
+figures.name_panel(axes[2], "Error rate", "% of requests")
+shade_spike(axes)
+figures.show(fig, f"Both runs, same seed, in three panels. {change}.", name="before_after", directory=place)
+
+# %% [markdown]
+# Read it soberly. The way up is shorter: one order of machines instead of two in a row. The way down is gentler: the
+# worst minute is better. But compare the *number* of failed requests, and the p99 in the minute in which all new pods
+# came cold at once. A policy sets the pace at which pods leave; how each of them leaves is the pod's own affair, and
+# the cure is `preStop` from lab 03. And a lower target is headroom, which costs money on every busy day.
+#
+# ## Exercises
+#
+# 1. Set the frontends' request to 500m. How many pods and nodes will the spike take? Compute first, then change
+#    `kubernetes/shop/10-frontend.yaml` and run again.
+# 2. Put the target back to 80 in `kubernetes/tuned/frontend-hpa.yaml` and keep the behavior. Which of the two
+#    improvements stays?
+# 3. Start the second run with `start_shop("kubernetes/shop", "kubernetes/hardened",
+#    "kubernetes/tuned/frontend-hpa.yaml")`. How many requests fail now?
+#
+# <details><summary>Hints</summary>
+#
+# 1. A request appears twice: in use / request, and in how many pods fit on a node. Does `maxReplicas` hold the
+#    number?
+# 2. Which line decides how *large* a step is, and which how *fast* steps may follow one another?
+# 3. A pod that waits before it exits is still there while the load balancer learns that it should not be used.
+#
+# </details>
+#
+# ## Runbook entry
+#
+# - **Symptom:** alarm `cpu`, more requests than usual, pods `Pending`.
+# - **Look:** `kubectl -n shop get hpa,pods -o wide`, `kubectl get nodeclaims`, `kubectl -n shop get events`.
+# - **Expect:** the first new pods after about a minute, half of it for metrics and half of it for a machine.
+# - **Act:** HPA at `maxReplicas` with use above target: raise `maxReplicas`, check the NodePool's limits. NodeClaim
+#   not `Launched`: capacity or quota; allow other instance types.
+# - **Afterwards:** pods leave after five minutes, nodes later. Errors then mean unclean shutdown, not load.
+
+# %% [markdown]
+# ## What we learnt
+#
+# - Pods and nodes are arithmetic: ceil(pods × use / target), and how many requests fit beside the daemons.
+# - An autoscaler acts on the past: a window of metrics, a period of decisions, and a closed loop that hides demand.
+# - Most of the lag is machines and metrics. Buy it off with headroom; a behavior policy can only hold a step back.
+# - Watch the aftermath: taking pods away can hurt more than the spike.
+# - Count at the client for exact numbers; a minute hides what happens within it.
+#
+# ## The same experiment elsewhere
+#
+# These tools do not send requests; they use up CPU in the frontends, which the HPA cannot tell from load.
+#
+# Chaos Mesh:
+# ```yaml
+# apiVersion: chaos-mesh.org/v1alpha1
+# kind: StressChaos
+# metadata: {name: spike, namespace: shop}
+# spec:
+#   mode: all
+#   selector: {namespaces: [shop], labelSelectors: {app: frontend}}
+#   stressors: {cpu: {workers: 1, load: 60}}
+#   duration: 5m
+# ```
+#
+# Litmus (experiment `pod-cpu-hog`, its settings):
+# ```yaml
+# env:
+#   - {name: CPU_CORES, value: "1"}
+#   - {name: TOTAL_CHAOS_DURATION, value: "300"}
+#   - {name: PODS_AFFECTED_PERC, value: "100"}
+# ```
+#
+# Chaos Toolkit can send the real thing, since an activity may be any process:
+# ```json
+# {"type": "action", "name": "spike", "background": true,
+#  "provider": {"type": "process", "path": "ab", "arguments": "-n 10000 -c 5 http://shop.example.com/"}}
+# ```
+#
+# AWS FIS:
+# ```json
+# {"actionId": "aws:eks:pod-cpu-stress", "targets": {"Pods": "frontends"},
+#  "parameters": {"duration": "PT5M", "percent": "60", "kubernetesServiceAccount": "fis"}}
+# ```
+#
+# ## The result
+#
+# The last cell writes what the first run measured to a file, so that runs can be compared, and ends the cluster.
+
+# %%
+spike_minutes = minutes[(minutes.index > started - timedelta(minutes=1)) & (minutes.index < ended)]
+calm = minutes.loc[minutes.index > started, "failed"].sum() <= 0.001 * minutes["r"].sum()
+result = labs.Result(
+    lab="04_spike_of_10000", seed=seed,
+    error_rate_peak_percent=minutes["errors"].max(), error_rate_steady_percent=steady["errors"].mean(),
+    latency_ms_p50=1000 * spike_minutes["p50"].max(), latency_ms_p99=1000 * spike_minutes["p99"].max(),
+    pods_before=int(ready.iloc[0]), pods_peak=int(ready.max()), pods_after=int(ready.iloc[-1]),
+    nodes_before=int(alive.iloc[0]), nodes_peak=int(alive.max()), nodes_after=int(alive.iloc[-1]),
+    time_to_detect_s=raised["cpu"], time_to_recover_s=lag_s,
+    is_slo_met=bool(calm and minutes["p99"].max() < 1),
+)
+tuned = {name.replace("%", "percent"): float(value) for name, value in both["tuned"].items()}
+print(labs.save_result(result, run_directory, hypothesis=hypothesis, requests=complete, tuned=tuned))
+lab.close()

@@ -241,6 +241,20 @@ def test_availability_waits_for_min_ready_seconds(cluster: Cluster, kubelet: Tin
     assert cluster.get("deployments.apps", "web")["status"]["availableReplicas"] == 2
 
 
+def test_a_pod_that_fails_long_after_the_rollout_does_not_keep_the_controller_busy(
+    cluster: Cluster, kubelet: TinyKubelet
+) -> None:
+    cluster.create("deployments.apps", deployment(replicas=2))
+    cluster.run(3600)
+    cluster.set_pod_status(cluster.pods()[0], conditions=[{"type": "Ready", "status": "False"}])
+    cluster.run(1)
+    before = cluster.loop.events_run
+
+    cluster.run(3600)
+
+    assert cluster.loop.events_run - before < 1000
+
+
 def test_a_hash_collision_counts_up_and_tries_again(cluster: Cluster, kubelet: TinyKubelet) -> None:
     web = cluster.create("deployments.apps", deployment(replicas=1))
     name = f"web-{template_hash(web['spec']['template'])}"

@@ -10,11 +10,11 @@ import pytest
 from golden.stage import add_namespace, folder, new_server, send, without_chance
 
 from labs.api.rest.handler import RestApi
-from labs.api.rest.message import ANONYMOUS, User
 from labs.api.store import HISTORY_EVENTS
+from labs.api.users import ADMIN, ANONYMOUS, AUTHENTICATED, User
 
 TEMPLATE = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": "nginx:1.27"}]}}
-UNSERVED_RULES = ("ResourceQuota", "RBAC")
+UNSERVED_RULES = ("ResourceQuota",)
 """Rules of which no object can be made here yet: their cases ask for what cannot be set up."""
 
 
@@ -61,9 +61,22 @@ def staged(path: str) -> RestApi:
         autoscaler = {"scaleTargetRef": reference, "maxReplicas": 5}
         hpas = "/apis/autoscaling/v2/namespaces/gerr/horizontalpodautoscalers"
         post(server, hpas, {"metadata": {"name": "ghost"}, "spec": autoscaler})
+    _let_students_write_roles(server)
     server.api.delete("namespaces", "", "gterm")
     _run_pods(server, path)
     return server
+
+
+def _let_students_write_roles(server: RestApi) -> None:
+    rules = [{"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"], "verbs": ["create"]}]
+    base = "/apis/rbac.authorization.k8s.io/v1/namespaces/gerr"
+    post(server, f"{base}/roles", {"metadata": {"name": "role-writer"}, "rules": rules})
+    binding = {
+        "metadata": {"name": "role-writer"},
+        "roleRef": {"kind": "Role", "name": "role-writer", "apiGroup": "rbac.authorization.k8s.io"},
+        "subjects": [{"kind": "User", "name": "student"}],
+    }
+    post(server, f"{base}/rolebindings", binding)
 
 
 def _run_pods(server: RestApi, path: str) -> None:
@@ -105,8 +118,13 @@ def prepare(server: RestApi, case: dict[str, Any]) -> dict[str, Any]:
     return {**case["request"], "body": {**body, "metadata": metadata}}
 
 
+STUDENT = User("student", ("students", AUTHENTICATED))
+
+
 def user_of(case: dict[str, Any]) -> User:
-    return ANONYMOUS if case["name"].startswith("anonymous") else User()
+    if case["name"].startswith("anonymous"):
+        return ANONYMOUS
+    return STUDENT if case["request"].get("token") == "student-token" else ADMIN
 
 
 def normalised(value: Any) -> Any:

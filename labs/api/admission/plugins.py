@@ -12,6 +12,7 @@ from typing import Any
 from labs import errors
 from labs.api.apiserver import Admission, Attributes
 from labs.api.objects import at
+from labs.api.rbac.escalation import EscalationCheck
 from labs.api.store import Object, Store
 from labs.errors import ApiError
 from labs.sim.streams import Streams
@@ -36,6 +37,7 @@ def default_admission(store: Store, streams: Streams) -> list[Admission]:
         taint_new_node,
         Priorities(store).admit,
         tolerate_default_taints,
+        EscalationCheck(store).admit,
     ]
 
 

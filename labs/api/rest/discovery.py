@@ -35,7 +35,34 @@ SUBRESOURCE_KINDS = {
     "scale": ("autoscaling", "v1", "Scale"),
     "eviction": ("policy", "v1", "Eviction"),
     "binding": ("", "v1", "Binding"),
+    "token": ("authentication.k8s.io", "v1", "TokenRequest"),
 }
+GROUP_ORDER = (
+    "apiregistration.k8s.io",
+    "apps",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "scheduling.k8s.io",
+    "coordination.k8s.io",
+    "node.k8s.io",
+    "discovery.k8s.io",
+    "resource.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
+    "storagemigration.k8s.io",
+)
+"""Order by priority (pkg/controlplane/apiserver/options/priorities.go); `kubectl get all` prints in it."""
+METRICS_GROUP = "metrics.k8s.io"
+"""Last: its APIService has a lower priority than those of custom resources."""
 
 Served = Mapping[GroupVersion, Mapping[str, ResourceType]]
 
@@ -99,7 +126,14 @@ def _groups(served: Served) -> dict[str, list[str]]:
     for group, version in served:
         if group:
             groups.setdefault(group, []).append(version)
-    return {group: sorted(found, key=version_rank) for group, found in groups.items()}
+    return {group: sorted(groups[group], key=version_rank) for group in sorted(groups, key=_group_rank)}
+
+
+def _group_rank(group: str) -> tuple[int, str]:
+    """Kubernetes' own groups in their order, then custom ones by name, then metrics."""
+    if group in GROUP_ORDER:
+        return GROUP_ORDER.index(group), ""
+    return len(GROUP_ORDER) + (group == METRICS_GROUP), group
 
 
 def version_rank(version: str) -> tuple[int, int]:

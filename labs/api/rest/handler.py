@@ -6,22 +6,26 @@ Source: kubernetes/apiserver pkg/endpoints/installer.go, pkg/server/config.go (h
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
 from labs.api.apiserver import ApiServer
+from labs.api.rbac.authorizer import RbacAuthorizer
 from labs.api.rest import bodies, discovery, lists, openapi, subhandlers, writes
-from labs.api.rest.access import Access, AllowKnown, require_access
+from labs.api.rest.access import acting_user, inquiry_of, path_inquiry, require_access
 from labs.api.rest.forms import respond, shape, shape_list
 from labs.api.rest.message import Request, Response, answer, refusal, text
 from labs.api.rest.negotiation import Form, negotiate
 from labs.api.rest.options import list_options
-from labs.api.rest.reviews import REVIEWS
+from labs.api.rest.reviews import REVIEWS, Desk
 from labs.api.rest.routes import Route, Routes
 from labs.api.rest.selection import parse_selection
 from labs.api.rest.subhandlers import LogReader
+from labs.api.rest.token_requests import request_token
 from labs.api.rest.watches import WatchHub, WatchStream
 from labs.api.rest.writes import Written
+from labs.api.tokens import TokenAuthority
 from labs.errors import ApiError, not_found
 
 NOT_FOUND_PAGE = "404 page not found\n"
@@ -44,12 +48,13 @@ SUBRESOURCES: dict[str, Write] = {
 
 
 class RestApi:
-    """Answers requests on an ApiServer. ``log_reader`` and ``access`` may be set later by the world."""
+    """Answers requests on an ApiServer. ``log_reader`` may be set later by the world."""
 
-    def __init__(self, api: ApiServer, log_reader: LogReader | None = None, access: Access | None = None) -> None:
+    def __init__(self, api: ApiServer, log_reader: LogReader | None = None) -> None:
         self.api = api
         self.log_reader = log_reader
-        self.access: Access = access or AllowKnown()
+        self.access = RbacAuthorizer(api.store)
+        self.tokens = TokenAuthority(api.loop, api.streams, api.store)
         self.watches = WatchHub(api.loop, api.store)
         self._routes = Routes(api.types)
 
@@ -65,11 +70,12 @@ class RestApi:
             return text(414, "URI Too Long\n")
         parts = [unquote(part) for part in request.path.strip("/").split("/")]
         is_watch = request.is_set("watch")
+        request = replace(request, user=acting_user(self.access, request.user, request.headers))
         route = self._routes.resolve(request.method, parts, is_watch)
         if route is not None:
-            require_access(self.access, request.user, route)
+            require_access(self.access, request.user, inquiry_of(route))
             return self._resource(request, route)
-        require_access(self.access, request.user, None)
+        require_access(self.access, request.user, path_inquiry(request.method, request.path))
         return self._other(request, parts)
 
     def _other(self, request: Request, parts: list[str]) -> Response:
@@ -112,7 +118,9 @@ class RestApi:
         review = REVIEWS.get(route.type.resource)
         if review is not None:
             asked = bodies.decode(request, route.type)
-            return Written(review(self.access, self.api.types, request.user, asked), 201)
+            return Written(review(Desk(self.access, self.tokens, request.user, route), asked), 201)
+        if route.subresource == "token":
+            return request_token(self.api, self.tokens, request, route)
         if route.subresource in SUBRESOURCES:
             return SUBRESOURCES[route.subresource](self.api, request, route)
         if route.verb == "get":

@@ -8,21 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from labs.api.users import ADMIN
+from labs.api.users import ANONYMOUS as ANONYMOUS
+from labs.api.users import User as User
 from labs.errors import ApiError
 
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """Who asks, as authentication found."""
-
-    name: str = "admin"
-    groups: tuple[str, ...] = ("system:masters", "system:authenticated")
-
-
-ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +26,7 @@ class Request:
     query: Mapping[str, Sequence[str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
-    user: User = User()
+    user: User = ADMIN
 
     @classmethod
     def to(
@@ -43,7 +35,7 @@ class Request:
         target: str,
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
-        user: User = User(),
+        user: User = ADMIN,
     ) -> Request:
         """A request for a path with its query."""
         parts = urlsplit(target)

@@ -21,6 +21,7 @@ SUBRESOURCE_VERBS = {
     "binding": ("POST",),
     "eviction": ("POST",),
     "log": ("GET",),
+    "token": ("POST",),
 }
 
 

@@ -69,7 +69,7 @@ def scale(api: ApiServer, request: Request, route: Route) -> Written:
         metadata["resourceVersion"] = given or ""
     if options.is_dry_run:
         return Written({**current, "spec": {"replicas": replicas or 0}}, is_status=True)
-    changed = api.put_scale(resource, {**wanted, "metadata": metadata}, user=request.user.name, manager=options.manager)
+    changed = api.put_scale(resource, {**wanted, "metadata": metadata}, user=request.user, manager=options.manager)
     return Written(changed, is_status=True)
 
 
@@ -105,7 +105,7 @@ def finalize(api: ApiServer, request: Request, route: Route) -> Written:
     """PUT of ``namespaces/<name>/finalize``."""
     namespace = bodies.decode(request, route.type)
     namespace["metadata"]["name"] = route.name
-    changed = api.update("namespaces", namespace, subresource="finalize", user=request.user.name)
+    changed = api.update("namespaces", namespace, subresource="finalize", user=request.user)
     return Written(changed)
 
 

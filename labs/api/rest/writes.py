@@ -47,10 +47,16 @@ def create(api: ApiServer, request: Request, route: Route) -> Written:
     obj = bodies.decode(request, route.type)
     warnings = check_fields(route.type, obj, options.field_validation)
     _fit_namespace(obj, route, "the namespace of the provided object does not match the namespace sent on the request")
+    warned: list[str] = []
     stored = api.create(
-        route.type.resource, obj, user=request.user.name, manager=options.manager, is_dry_run=options.is_dry_run
+        route.type.resource,
+        obj,
+        user=request.user,
+        manager=options.manager,
+        is_dry_run=options.is_dry_run,
+        warnings=warned,
     )
-    return Written(stored, 201, warnings)
+    return Written(stored, 201, (*warnings, *warned))
 
 
 def _fit_namespace(obj: Object, route: Route, message: str) -> None:
@@ -82,15 +88,17 @@ def update(api: ApiServer, request: Request, route: Route) -> Written:
     is_new = api.store.get(route.type.resource, route.namespace, route.name) is None
     if not is_new and not route.type.allows_unconditional_update and not obj["metadata"].get("resourceVersion"):
         obj["metadata"]["resourceVersion"] = "0"
+    warned: list[str] = []
     stored = api.update(
         route.type.resource,
         obj,
         subresource=route.subresource,
-        user=request.user.name,
+        user=request.user,
         manager=options.manager,
         is_dry_run=options.is_dry_run,
+        warnings=warned,
     )
-    return Written(stored, 201 if is_new else 200, warnings)
+    return Written(stored, 201 if is_new else 200, (*warnings, *warned))
 
 
 def patch(api: ApiServer, request: Request, route: Route) -> Written:
@@ -104,15 +112,17 @@ def patch(api: ApiServer, request: Request, route: Route) -> Written:
     new = patching.patched(route.type, old, media, request.body)
     warnings = check_fields(route.type, new, options.field_validation)
     _check_identity(new, route)
+    warned: list[str] = []
     stored = api.update(
         route.type.resource,
         new,
         subresource=route.subresource,
-        user=request.user.name,
+        user=request.user,
         manager=options.manager,
         is_dry_run=options.is_dry_run,
+        warnings=warned,
     )
-    return Written(stored, 200, warnings)
+    return Written(stored, 200, (*warnings, *warned))
 
 
 def _check_identity(new: Object, route: Route) -> None:
@@ -139,16 +149,18 @@ def _apply(api: ApiServer, request: Request, route: Route) -> Written:
         applied, route, "the namespace of the provided object does not match the namespace sent on the request"
     )
     _check_identity(applied, route)
+    warned: list[str] = []
     stored, is_new = api.apply(
         route.type.resource,
         applied,
         subresource=route.subresource,
-        user=request.user.name,
+        user=request.user,
         manager=options.manager,
         force=options.force,
         is_dry_run=options.is_dry_run,
+        warnings=warned,
     )
-    return Written(stored, 201 if is_new else 200, warnings)
+    return Written(stored, 201 if is_new else 200, (*warnings, *warned))
 
 
 def delete(api: ApiServer, request: Request, route: Route) -> Written:

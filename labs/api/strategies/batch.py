@@ -44,6 +44,9 @@ def _prepare_job(obj: Object) -> None:
         labels["batch.kubernetes.io/job-name"] = name
     labels["controller-uid"] = uid
     labels["batch.kubernetes.io/controller-uid"] = uid
+    if not metadata.get("labels"):
+        # A real server fills them in whenever it reads the stored Job.
+        metadata["labels"] = dict(labels)
     selector = spec.get("selector") or {}
     match = dict(selector.get("matchLabels") or {})
     match["batch.kubernetes.io/controller-uid"] = uid
@@ -52,22 +55,30 @@ def _prepare_job(obj: Object) -> None:
 
 def _validate_job(obj: Object) -> list[FieldError]:
     spec = obj["spec"]
-    problems: list[FieldError] = []
-    for key in ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"):
-        problems += not_negative(spec, key, "spec")
+    problems = _count_problems(spec, "spec")
     if spec["completionMode"] not in ("Indexed", "NonIndexed"):
         problems.append(not_supported("spec.completionMode", spec["completionMode"], ("Indexed", "NonIndexed")))
     elif spec["completionMode"] == "Indexed" and spec.get("completions") is None:
         problems.append(required("spec.completions", "when completion mode is Indexed"))
-    if spec["template"]["spec"].get("restartPolicy") == "Always":
-        text = 'Required value: valid values: "OnFailure", "Never"'
-        problems.append(FieldError("FieldValueRequired", "spec.template.spec.restartPolicy", text))
-        return problems + _template(spec, ("Always", "OnFailure", "Never"))
-    return problems + _template(spec, ("OnFailure", "Never"))
+    return problems + _template_problems(spec, "spec")
 
 
-def _template(spec: dict[str, Any], policies: tuple[str, ...]) -> list[FieldError]:
-    return validate_template(spec, "spec.template", restart_policies=policies)
+def _template_problems(spec: dict[str, Any], path: str) -> list[FieldError]:
+    if spec["template"]["spec"].get("restartPolicy") != "Always":
+        return validate_template(spec, f"{path}.template", restart_policies=("OnFailure", "Never"))
+    text = 'Required value: valid values: "OnFailure", "Never"'
+    problem = FieldError("FieldValueRequired", f"{path}.template.spec.restartPolicy", text)
+    return [problem, *validate_template(spec, f"{path}.template", restart_policies=("Always", "OnFailure", "Never"))]
+
+
+def validate_job_template(spec: dict[str, Any], path: str) -> list[FieldError]:
+    """``ValidateJobTemplateSpec``: the spec of the Jobs that a CronJob makes."""
+    return _count_problems(spec, path) + _template_problems(spec, path)
+
+
+def _count_problems(spec: dict[str, Any], path: str) -> list[FieldError]:
+    keys = ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished")
+    return [problem for key in keys for problem in not_negative(spec, key, path)]
 
 
 def _validate_job_update(new: Object, old: Object) -> list[FieldError]:

@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from labs.api.store import Store
-from labs.api.strategies import autoscaling, batch, core, karpenter, pods, policy, services, workloads
+from labs.api.strategies import (
+    autoscaling,
+    batch,
+    core,
+    cronjob,
+    karpenter,
+    networking,
+    pods,
+    policy,
+    rbac,
+    services,
+    statefulset,
+    storage,
+    workloads,
+)
 from labs.api.strategy import Strategy
 from labs.sim.streams import Streams
 
@@ -23,11 +37,25 @@ def all_strategies(store: Store, streams: Streams) -> dict[str, Strategy]:
         "daemonsets.apps": workloads.DAEMON_SET,
         "replicasets.apps": workloads.REPLICA_SET,
         "jobs.batch": batch.JOB,
+        "cronjobs.batch": cronjob.CRON_JOB,
+        "statefulsets.apps": statefulset.STATEFUL_SET,
+        "controllerrevisions.apps": statefulset.CONTROLLER_REVISION,
+        "persistentvolumes": storage.PERSISTENT_VOLUME,
+        "persistentvolumeclaims": storage.PERSISTENT_VOLUME_CLAIM,
+        "storageclasses.storage.k8s.io": storage.STORAGE_CLASS,
+        "csidrivers.storage.k8s.io": storage.CSI_DRIVER,
+        "ingresses.networking.k8s.io": networking.INGRESS,
+        "ingressclasses.networking.k8s.io": networking.INGRESS_CLASS,
+        "networkpolicies.networking.k8s.io": networking.NETWORK_POLICY,
         "horizontalpodautoscalers.autoscaling": autoscaling.HORIZONTAL_POD_AUTOSCALER,
         "poddisruptionbudgets.policy": policy.POD_DISRUPTION_BUDGET,
         "endpointslices.discovery.k8s.io": policy.ENDPOINT_SLICE,
         "leases.coordination.k8s.io": policy.LEASE,
         "priorityclasses.scheduling.k8s.io": policy.PRIORITY_CLASS,
+        "roles.rbac.authorization.k8s.io": rbac.ROLE,
+        "clusterroles.rbac.authorization.k8s.io": rbac.CLUSTER_ROLE,
+        "rolebindings.rbac.authorization.k8s.io": rbac.ROLE_BINDING,
+        "clusterrolebindings.rbac.authorization.k8s.io": rbac.CLUSTER_ROLE_BINDING,
         "nodepools.karpenter.sh": karpenter.NODE_POOL,
         "nodeclaims.karpenter.sh": karpenter.NODE_CLAIM,
         "ec2nodeclasses.karpenter.k8s.aws": karpenter.EC2_NODE_CLASS,

@@ -105,7 +105,7 @@ def validate_template(
     return problems
 
 
-def _selector_problems(spec: dict[str, Any], empty_text: str) -> tuple[list[FieldError], list[FieldError]]:
+def selector_problems(spec: dict[str, Any], empty_text: str) -> tuple[list[FieldError], list[FieldError]]:
     """Problems of the selector itself, and of the template's labels under it."""
     selector = spec.get("selector")
     labels = at(spec, "template", "metadata", "labels") or {}
@@ -124,7 +124,7 @@ def _selector_problems(spec: dict[str, Any], empty_text: str) -> tuple[list[Fiel
 def _validate_deployment(obj: Object) -> list[FieldError]:
     spec = obj["spec"]
     problems = not_negative(spec, "replicas", "spec")
-    own, mismatch = _selector_problems(spec, EMPTY_SELECTOR)
+    own, mismatch = selector_problems(spec, EMPTY_SELECTOR)
     problems += own
     problems += mismatch
     problems += validate_template(spec, "spec.template")
@@ -171,7 +171,7 @@ def is_zero(value: Any) -> bool:
 def _validate_replica_set(obj: Object) -> list[FieldError]:
     spec = obj["spec"]
     problems = not_negative(spec, "replicas", "spec") + not_negative(spec, "minReadySeconds", "spec")
-    own, mismatch = _selector_problems(spec, EMPTY_SELECTOR)
+    own, mismatch = selector_problems(spec, EMPTY_SELECTOR)
     problems += own
     if not own:
         problems += mismatch
@@ -180,7 +180,7 @@ def _validate_replica_set(obj: Object) -> list[FieldError]:
 
 def _validate_daemon_set(obj: Object) -> list[FieldError]:
     spec = obj["spec"]
-    own, mismatch = _selector_problems(spec, "empty selector is invalid for daemonset")
+    own, mismatch = selector_problems(spec, "empty selector is invalid for daemonset")
     problems = [*own, *mismatch, *validate_template(spec, "spec.template")]
     problems += not_negative(spec, "minReadySeconds", "spec")
     kind = spec["updateStrategy"]["type"]

@@ -135,11 +135,15 @@ def _judge_progress(deployment: Deployment, status: Status, new: ReplicaSet | No
 
 
 def recheck_after_ns(deployment: Deployment, status: Status, now_ns: int) -> int | None:
-    """``requeueStuckDeployment``: when to look again whether the deadline has passed; None for never, 0 for at once."""
+    """``requeueStuckDeployment``: when to look again whether the deadline has passed; None for never, 0 for at once.
+
+    Upstream also looks again, at once and again and again, at a rollout that was complete before one of its pods
+    failed. That look can change nothing, since the deadline no longer binds such a rollout; it is left out here.
+    """
     current = deployment.status.condition(PROGRESSING)
     if deployment.progress_deadline_s is None or current is None:
         return None
-    if is_complete(deployment, status) or current.reason == TIMED_OUT:
+    if is_complete(deployment, status) or current.reason in (TIMED_OUT, NEW_SET_AVAILABLE):
         return None
     left_ns = parse_rfc3339(current.last_update_time) + deployment.progress_deadline_s * SECOND_NS - now_ns
     return 0 if left_ns < SECOND_NS else left_ns + SECOND_NS

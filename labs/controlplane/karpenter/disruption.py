@@ -26,6 +26,7 @@ VALIDATION_DELAY_NS = 15 * SECOND_NS
 MULTI_NODE_MAX = 100
 QUEUE_POLL_NS = SECOND_NS
 REPLACEMENT_TIMEOUT_NS = 10 * MINUTE_NS
+TOLD_AGAIN_NS = 15 * MINUTE_NS
 
 
 @dataclass(slots=True)
@@ -47,6 +48,7 @@ class Disruption:
         self._state = state
         self._candidates = Candidates(client, state)
         self._is_busy = False
+        self._told_ns: dict[str, int] = {}
 
     def start(self) -> None:
         """Begin to poll."""
@@ -107,7 +109,10 @@ class Disruption:
     def _consolidate(self, candidates: list[DisruptionCandidate]) -> Command | None:
         placement = self._state.simulate([item.name for item in candidates])
         moved = {(pod["metadata"]["namespace"], pod["metadata"]["name"]) for item in candidates for pod in item.pods}
-        if moved & placement.failures.keys() or len(placement.claims) > 1:
+        if moved & placement.failures.keys():
+            return None
+        if len(placement.claims) > 1:
+            self._tell_why_it_stays(candidates, f"Can't remove without creating {len(placement.claims)} candidates")
             return None
         # A node that is still starting may not come: pods are not moved on the strength of it.
         if any(key in moved and not node.is_initialized for key, node in placement.existing.items()):
@@ -121,7 +126,22 @@ class Disruption:
             # Replacing several nodes by one of their own type could be undone and done again for ever.
             own = {item.managed.labels.get("node.kubernetes.io/instance-type") for item in candidates}
             planned.candidates = [item for item in planned.candidates if item.name not in own]
-        return Command("Underutilized", candidates, planned) if planned.candidates else None
+        if not planned.candidates:
+            self._tell_why_it_stays(candidates, "Can't replace with a cheaper node")
+            return None
+        return Command("Underutilized", candidates, planned)
+
+    def _tell_why_it_stays(self, candidates: list[DisruptionCandidate], why: str) -> None:
+        """An event on a single node and its claim, at most once in a quarter of an hour; several have their own turns."""
+        if len(candidates) != 1:
+            return
+        managed, now_ns = candidates[0].managed, self._client.now_ns
+        assert managed.node is not None
+        uid = managed.node["metadata"]["uid"]
+        if now_ns - self._told_ns.get(uid, -TOLD_AGAIN_NS) >= TOLD_AGAIN_NS:
+            self._told_ns[uid] = now_ns
+            for item in (managed.node, managed.claim):
+                self._client.events.record(item, "Normal", "Unconsolidatable", why)
 
     def _validate(self, command: Command) -> None:
         """Decide again after the delay; act only when the same is still right."""

@@ -1,0 +1,113 @@
+"""apps/v1: StatefulSets and ControllerRevisions.
+
+Source: kubernetes/kubernetes pkg/apis/apps/{v1/defaults.go,validation/validation.go},
+pkg/registry/apps/{statefulset,controllerrevision}/strategy.go.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labs.api.strategies.pod_defaults import default_template
+from labs.api.strategies.rules import at_most_all, immutable, int_or_percent, not_negative, one_of
+from labs.api.strategies.storage import default_claim
+from labs.api.strategies.workloads import is_zero, selector_problems, set_missing, validate_template
+from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, required
+
+CHANGEABLE = (
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+)
+ONLY_CHANGEABLE = (
+    "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
+    "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+)
+
+
+def _default(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    set_missing(spec, replicas=1, revisionHistoryLimit=10, persistentVolumeClaimRetentionPolicy={})
+    spec["podManagementPolicy"] = spec.get("podManagementPolicy") or "OrderedReady"
+    strategy = spec["updateStrategy"] = spec.get("updateStrategy") or {}
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+        set_missing(strategy, rollingUpdate={})
+    if strategy["type"] == "RollingUpdate" and strategy.get("rollingUpdate") is not None:
+        set_missing(strategy["rollingUpdate"], partition=0, maxUnavailable=1)
+    retention = spec["persistentVolumeClaimRetentionPolicy"]
+    for key in ("whenDeleted", "whenScaled"):
+        retention[key] = retention.get(key) or "Retain"
+    default_template(spec)
+    for claim in spec.get("volumeClaimTemplates") or ():
+        claim["kind"], claim["apiVersion"] = "PersistentVolumeClaim", "v1"
+        default_claim(claim)
+
+
+def _prepare(obj: Object) -> None:
+    obj["status"] = {"replicas": 0, "availableReplicas": 0}
+
+
+def _validate(obj: Object) -> list[FieldError]:
+    spec = obj["spec"]
+    problems: list[FieldError] = []
+    management = spec["podManagementPolicy"]
+    if management not in ("OrderedReady", "Parallel"):
+        problems.append(invalid("spec.podManagementPolicy", management, "must be 'OrderedReady' or 'Parallel'"))
+    problems += _strategy_problems(spec["updateStrategy"])
+    retention = spec["persistentVolumeClaimRetentionPolicy"]
+    for key in ("whenDeleted", "whenScaled"):
+        problems += one_of(retention, key, ("Delete", "Retain"), "spec.persistentVolumeClaimRetentionPolicy")
+    problems += not_negative(spec, "replicas", "spec") + not_negative(spec, "minReadySeconds", "spec")
+    problems += not_negative(spec.get("ordinals") or {}, "start", "spec.ordinals")
+    own, mismatch = selector_problems(spec, "empty selector is invalid for statefulset")
+    problems += own
+    problems += mismatch if spec.get("selector") is not None else []
+    of_template = validate_template(spec, "spec.template")
+    deadline = "spec.template.spec.activeDeadlineSeconds"
+    text = "activeDeadlineSeconds in StatefulSet is not Supported"
+    return problems + [forbidden(deadline, text) if item.field == deadline else item for item in of_template]
+
+
+def _strategy_problems(strategy: dict[str, Any]) -> list[FieldError]:
+    path, rolling = "spec.updateStrategy", strategy.get("rollingUpdate")
+    if strategy["type"] == "OnDelete":
+        text = "only allowed for updateStrategy 'RollingUpdate'"
+        return [invalid(f"{path}.rollingUpdate", rolling, text)] if rolling is not None else []
+    if strategy["type"] != "RollingUpdate":
+        return [invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'")]
+    if rolling is None:
+        return []
+    problems = not_negative(rolling, "partition", f"{path}.rollingUpdate")
+    limit, path = rolling["maxUnavailable"], f"{path}.rollingUpdate.maxUnavailable"
+    problems += int_or_percent(limit, path)
+    if is_zero(limit):
+        problems.append(invalid(path, limit, "cannot be 0"))
+    return problems + at_most_all(limit, path)
+
+
+def _validate_update(new: Object, old: Object) -> list[FieldError]:
+    def fixed(obj: Object) -> dict[str, Any]:
+        return {key: value for key, value in obj["spec"].items() if key not in CHANGEABLE}
+
+    return [] if fixed(new) == fixed(old) else [forbidden("spec", ONLY_CHANGEABLE)]
+
+
+def _validate_revision(obj: Object) -> list[FieldError]:
+    problems = [] if obj.get("data") is not None else [required("data", "data is mandatory")]
+    number = obj.setdefault("revision", 0)
+    return problems + ([invalid("revision", number, "must be greater than or equal to 0")] if number < 0 else [])
+
+
+def _validate_revision_update(new: Object, old: Object) -> list[FieldError]:
+    return [FieldError(item.reason, "data", item.message) for item in immutable(new, old, "data", "")]
+
+
+STATEFUL_SET = Strategy(
+    default=_default, prepare_for_create=_prepare, validate=_validate, validate_update=_validate_update
+)
+CONTROLLER_REVISION = Strategy(validate=_validate_revision, validate_update=_validate_revision_update)

@@ -1,0 +1,198 @@
+"""Volumes, claims and storage.k8s.io/v1.
+
+Source: kubernetes/kubernetes pkg/apis/core/{v1/defaults.go,validation/validation.go},
+pkg/apis/storage/{v1/defaults.go,validation/validation.go}, pkg/registry/{core,storage}/*/strategy.go.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labs.api import names
+from labs.api.objects import at
+from labs.api.quantity import parse_quantity
+from labs.api.strategies.pod_defaults import canonical_amounts
+from labs.api.strategies.rules import immutable, label_selector, name_in, one_of
+from labs.api.strategies.workloads import set_missing
+from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required
+
+ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+VOLUME_MODES = ("Block", "Filesystem")
+CLAIM_IS_FIXED = (
+    "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+)
+_NO_SOURCE = frozenset(
+    {
+        "accessModes",
+        "capacity",
+        "claimRef",
+        "mountOptions",
+        "nodeAffinity",
+        "persistentVolumeReclaimPolicy",
+        "storageClassName",
+        "volumeAttributesClassName",
+        "volumeMode",
+    }
+)
+
+
+def default_claim(obj: Object) -> None:
+    """``SetDefaults_PersistentVolumeClaim``: also for the templates of a StatefulSet."""
+    spec = obj.setdefault("spec", {})
+    spec["volumeMode"] = spec.get("volumeMode") or "Filesystem"
+    if spec.get("resources") is None:
+        spec["resources"] = {}
+    canonical_amounts(spec["resources"], "requests", "limits")
+    status = obj["status"] = obj.get("status") or {}
+    status["phase"] = status.get("phase") or "Pending"
+
+
+def _prepare_claim(obj: Object) -> None:
+    obj["status"] = {"phase": "Pending"}
+
+
+def _access_modes(spec: dict[str, Any], detail: str) -> list[FieldError]:
+    modes = spec.get("accessModes") or []
+    problems = [] if modes else [required("spec.accessModes", detail)]
+    problems += [not_supported("spec.accessModes", mode, ACCESS_MODES) for mode in modes if mode not in ACCESS_MODES]
+    if "ReadWriteOncePod" in modes and len(modes) > 1:
+        problems.append(forbidden("spec.accessModes", "may not use ReadWriteOncePod with other access modes"))
+    return problems
+
+
+def _positive(amount: str, path: str) -> list[FieldError]:
+    return [] if parse_quantity(amount).unscaled > 0 else [invalid(path, amount, "must be greater than zero")]
+
+
+def _validate_claim(obj: Object) -> list[FieldError]:
+    spec = obj["spec"]
+    problems = label_selector(spec.get("selector"), "spec.selector")
+    problems += _access_modes(spec, "at least 1 access mode is required")
+    asked = at(spec, "resources", "requests", "storage")
+    if asked is None:
+        problems.append(required("spec.resources[storage]"))
+    else:
+        problems += _positive(asked, "spec.resources[storage]")
+    problems += name_in(spec, "storageClassName", names.dns1123_subdomain, "spec")
+    return problems + one_of(spec, "volumeMode", VOLUME_MODES, "spec")
+
+
+def _validate_claim_update(new: Object, old: Object) -> list[FieldError]:
+    before, after = dict(old["spec"]), dict(new["spec"])
+    is_bound = at(old, "status", "phase") == "Bound"
+    free = ["volumeName"] if not before.get("volumeName") else []
+    free += ["volumeAttributesClassName"] if is_bound else []
+    free += ["storageClassName"] if "storageClassName" not in before else []
+    wanted, held = at(after, "resources", "requests", "storage"), at(before, "resources", "requests", "storage")
+    if is_bound:
+        free.append("resources")
+    if any(before.get(key) != after.get(key) for key in {**before, **after} if key not in free):
+        return [forbidden("spec", CLAIM_IS_FIXED)]
+    if is_bound and wanted and held and parse_quantity(wanted) < parse_quantity(held):
+        actual = at(old, "status", "capacity", "storage") or held
+        if parse_quantity(wanted) < parse_quantity(actual):
+            return [forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")]
+    return []
+
+
+def _default_volume(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    spec["volumeMode"] = spec.get("volumeMode") or "Filesystem"
+    spec["persistentVolumeReclaimPolicy"] = spec.get("persistentVolumeReclaimPolicy") or "Retain"
+    canonical_amounts(spec, "capacity")
+    if spec.get("hostPath") is not None:
+        set_missing(spec["hostPath"], type="")
+    status = obj["status"] = obj.get("status") or {}
+    status["phase"] = status.get("phase") or "Pending"
+
+
+def _prepare_volume(obj: Object) -> None:
+    obj["status"] = {"phase": "Pending"}
+
+
+def _sources(spec: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key not in _NO_SOURCE}
+
+
+def _validate_volume(obj: Object) -> list[FieldError]:
+    spec = obj["spec"]
+    problems = _access_modes(spec, "")
+    capacity = spec.get("capacity") or {}
+    if not capacity:
+        problems.append(required("spec.capacity"))
+    if capacity.keys() != {"storage"}:
+        problems.append(not_supported("spec.capacity", capacity or None, ("storage",)))
+    for key, amount in capacity.items():
+        problems += _positive(amount, f"spec.capacity[{key}]")
+    problems += one_of(spec, "persistentVolumeReclaimPolicy", ("Delete", "Recycle", "Retain"), "spec")
+    sources = _sources(spec)
+    if not sources:
+        problems.append(required("spec", "must specify a volume type"))
+    for extra in list(sources)[1:]:
+        problems.append(forbidden(f"spec.{extra}", "may not specify more than 1 volume type"))
+    problems += name_in(spec, "storageClassName", names.dns1123_subdomain, "spec")
+    return problems + one_of(spec, "volumeMode", VOLUME_MODES, "spec")
+
+
+def _validate_volume_update(new: Object, old: Object) -> list[FieldError]:
+    problems: list[FieldError] = []
+    if _sources(new["spec"]) != _sources(old["spec"]):
+        problems.append(
+            forbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation")
+        )
+    problems += immutable(new["spec"], old["spec"], "volumeMode", "spec")
+    if old["spec"].get("nodeAffinity"):
+        problems += immutable(new["spec"], old["spec"], "nodeAffinity", "spec")
+    return problems
+
+
+def _default_class(obj: Object) -> None:
+    for key, value in (("reclaimPolicy", "Delete"), ("volumeBindingMode", "Immediate")):
+        obj[key] = obj.get(key) or value
+
+
+def _validate_class(obj: Object) -> list[FieldError]:
+    provisioner = obj.get("provisioner") or ""
+    problems = [] if provisioner else [required("provisioner")]
+    if provisioner:
+        problems += [invalid("provisioner", provisioner, text) for text in names.qualified_name(provisioner.lower())]
+    for key, allowed in (
+        ("reclaimPolicy", ("Delete", "Retain")),
+        ("volumeBindingMode", ("Immediate", "WaitForFirstConsumer")),
+    ):
+        if obj[key] not in allowed:
+            problems.append(not_supported(key, obj[key], allowed))
+    return problems
+
+
+def _validate_class_update(new: Object, old: Object) -> list[FieldError]:
+    problems = [
+        forbidden(key, f"updates to {key} are forbidden.")
+        for key in ("parameters", "provisioner", "reclaimPolicy")
+        if new.get(key) != old.get(key)
+    ]
+    changed = immutable(new, old, "volumeBindingMode", "")
+    return problems + [FieldError(item.reason, "volumeBindingMode", item.message) for item in changed]
+
+
+def _default_driver(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    set_missing(spec, attachRequired=True, podInfoOnMount=False, storageCapacity=False, requiresRepublish=False)
+    set_missing(spec, fsGroupPolicy="ReadWriteOnceWithFSType", seLinuxMount=False, preventPodSchedulingIfMissing=False)
+    set_missing(spec, volumeLifecycleModes=["Persistent"])
+
+
+PERSISTENT_VOLUME_CLAIM = Strategy(
+    default=default_claim,
+    prepare_for_create=_prepare_claim,
+    validate=_validate_claim,
+    validate_update=_validate_claim_update,
+)
+PERSISTENT_VOLUME = Strategy(
+    default=_default_volume,
+    prepare_for_create=_prepare_volume,
+    validate=_validate_volume,
+    validate_update=_validate_volume_update,
+)
+STORAGE_CLASS = Strategy(default=_default_class, validate=_validate_class, validate_update=_validate_class_update)
+CSI_DRIVER = Strategy(default=_default_driver)
