@@ -6,7 +6,9 @@ pkg/registry/scheduling/rest (system priority classes).
 
 from __future__ import annotations
 
+from labs.api.admission.limit_ranger import LimitRanger
 from labs.api.admission.plugins import default_admission
+from labs.api.admission.resource_quota import ResourceQuotas
 from labs.api.apiserver import ApiServer
 from labs.api.event_expiry import EventExpiry
 from labs.api.fieldsets.manager import FieldManager
@@ -43,6 +45,7 @@ def new_api_server(loop: Loop, streams: Streams, store: Store) -> ApiServer:
         admission=default_admission(store, streams),
         fields=FieldManager(loop),
     )
+    api.validating_admission = [LimitRanger(store).validate, ResourceQuotas(api).admit]
     EventExpiry(loop, store)
     return api
 

@@ -108,6 +108,8 @@ BUILT_IN: tuple[ResourceType, ...] = (
     _core("Endpoints", "endpoints", "ep", allows_create_on_update=True),
     _core("ConfigMap", "configmaps", "cm"),
     _core("Secret", "secrets"),
+    _core("LimitRange", "limitranges", "limits", allows_create_on_update=True),
+    _core("ResourceQuota", "resourcequotas", "quota", subresources=("status",)),
     _core("ServiceAccount", "serviceaccounts", "sa", subresources=("token",)),
     _core("Event", "events", "ev", allows_create_on_update=True),
     _apps("Deployment", "deployments", "deploy"),

@@ -1,7 +1,7 @@
 """The DaemonSet controller: one pod on each node that fits.
 
-Source: kubernetes/kubernetes pkg/controller/daemon/{daemon_controller,update}.go and daemon/util. Revision history
-(ControllerRevisions) and maxSurge are left out: an update deletes old pods as far as maxUnavailable allows.
+Source: kubernetes/kubernetes pkg/controller/daemon/{daemon_controller,update}.go and daemon/util. maxSurge is
+left out: an update deletes old pods as far as maxUnavailable allows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from labs.api.scheduling import required_node_affinity, untolerated_taint
 from labs.api.store import Object, WatchEvent
 from labs.controlplane import pods as pod_facts
-from labs.controlplane.deployment.revision import template_hash
+from labs.controlplane.history import REVISION_LABEL, prune_revisions, update_revision
 from labs.controlplane.intstr import scaled_value
 from labs.controlplane.ownership import claim, index_orphans
 from labs.controlplane.replicaset import create_pod, delete_pod, slow_start_batches
@@ -21,7 +21,6 @@ from labs.controlplane.runtime import Controller, key_of, owner_reference
 from labs.errors import ApiError
 
 DAEMON_SETS = "daemonsets.apps"
-REVISION_HASH = "controller-revision-hash"
 TEMPLATE_GENERATION = "pod-template-generation"
 BURST_REPLICAS = 250
 
@@ -140,12 +139,15 @@ class DaemonSetController(Controller):
         for pod in pods:
             by_node.setdefault(target_node(pod), []).append(pod)
         nodes = self.client.list("nodes")
-        digest = template_hash(daemon_set["spec"]["template"])
+        revision = update_revision(self.client, daemon_set, REVISION_LABEL)
+        digest: str = revision["metadata"]["labels"][REVISION_LABEL]
         plan = plan_daemons(nodes, by_node, daemon_set["spec"]["template"]["spec"])
         error = self._apply(daemon_set, plan, digest)
         if not plan.nodes and not plan.pods:
             self._roll(daemon_set, pods, digest, len(nodes))
         self._write_status(daemon_set, nodes, by_node, digest)
+        live = {(pod["metadata"].get("labels") or {}).get(REVISION_LABEL) for pod in pods} | {digest}
+        prune_revisions(self.client, daemon_set, {f"{name}-{held}" for held in live})
         if error is not None:
             raise error
 
@@ -167,7 +169,7 @@ class DaemonSetController(Controller):
             "deprecated.daemonset.template.generation", str(daemon_set["metadata"].get("generation", 1))
         )
         pod = pod_facts.pod_from_template(template, daemon_set, owner_reference(daemon_set))
-        labels = {**(pod["metadata"].get("labels") or {}), REVISION_HASH: digest, TEMPLATE_GENERATION: generation}
+        labels = {**(pod["metadata"].get("labels") or {}), REVISION_LABEL: digest, TEMPLATE_GENERATION: generation}
         pod["metadata"]["labels"] = labels
         pod["spec"] = daemon_pod_spec(template["spec"], node)
         return create_pod(self.client, daemon_set, pod)
@@ -180,7 +182,7 @@ class DaemonSetController(Controller):
         unavailable = sum(not pod_facts.is_ready(pod) or pod_facts.is_leaving(pod) for pod in pods)
         budget = max(1, scaled_value(limit, nodes, rounds_up=True)) - unavailable
         for pod in pods:
-            if pod["metadata"]["labels"].get(REVISION_HASH) == digest or pod_facts.is_leaving(pod):
+            if pod["metadata"]["labels"].get(REVISION_LABEL) == digest or pod_facts.is_leaving(pod):
                 continue
             if not pod_facts.is_ready(pod):
                 delete_pod(self.client, daemon_set, pod)
@@ -206,7 +208,7 @@ class DaemonSetController(Controller):
                 current += 1
                 ready += pod_facts.is_ready(oldest)
                 available += at_ns is not None and at_ns <= now_ns
-                updated += oldest["metadata"]["labels"].get(REVISION_HASH) == digest
+                updated += oldest["metadata"]["labels"].get(REVISION_LABEL) == digest
         status: dict[str, Any] = {
             "currentNumberScheduled": current,
             "numberMisscheduled": misplaced,

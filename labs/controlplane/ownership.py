@@ -5,7 +5,7 @@ Source: kubernetes/kubernetes pkg/controller/controller_ref_manager.go.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from labs.api.client import Client
@@ -38,11 +38,15 @@ def controlled_by(client: Client, resource: str, uid: str) -> list[Object]:
     return [obj for obj in client.owned_by(resource, uid) if is_controlled_by(obj, uid)]
 
 
-def claim(client: Client, resource: str, owner: Object) -> list[Object]:
+def _any(obj: Object) -> bool:
+    return True
+
+
+def claim(client: Client, resource: str, owner: Object, accepts: Callable[[Object], bool] = _any) -> list[Object]:
     """The objects that ``owner`` controls and selects, in order of their names.
 
     Matching objects without a controller are adopted; controlled ones that match no more are released. An owner that
-    is being deleted does neither.
+    is being deleted does neither. ``accepts`` narrows what may be adopted.
     """
     metadata = owner["metadata"]
     selector = selector_from_label_selector(owner["spec"]["selector"])
@@ -57,7 +61,9 @@ def claim(client: Client, resource: str, owner: Object) -> list[Object]:
         adopted = [
             _write_owners(client, resource, obj, [owner_reference(owner)], metadata["uid"])
             for obj in client.api.store.by_index(resource, ORPHANS, metadata.get("namespace", ""))
-            if "deletionTimestamp" not in obj["metadata"] and selector.matches(obj["metadata"].get("labels") or {})
+            if "deletionTimestamp" not in obj["metadata"]
+            and selector.matches(obj["metadata"].get("labels") or {})
+            and accepts(obj)
         ]
         if adopted:
             claimed = sorted(claimed + adopted, key=lambda obj: str(obj["metadata"]["name"]))

@@ -30,6 +30,8 @@ BURST_REPLICAS = 500
 """Most pods that one sync creates or deletes."""
 
 TALLY = "replicaset tally"
+BOUND_LABELS = "topology.kubernetes.io/"
+"""What a pod is given when it is bound, beside its template's labels, begins so."""
 
 
 def slow_start_batches(count: int) -> Iterator[int]:
@@ -101,7 +103,7 @@ def tally_values(pod: Object) -> Iterator[str]:
 
 
 def _text_of(labels: Mapping[str, str]) -> str:
-    return ",".join(sorted(f"{key}={value}" for key, value in labels.items()))
+    return ",".join(sorted(f"{key}={value}" for key, value in labels.items() if not key.startswith(BOUND_LABELS)))
 
 
 def template_labels(replica_set: Object) -> dict[str, str]:
@@ -172,6 +174,7 @@ class ReplicaSetController(Controller):
             or store.index_size("pods", "owner", uid) != owned
             or store.index_size("pods", ORPHANS, replica_set["metadata"]["namespace"])
             or not selector_of(replica_set).matches(labels)
+            or BOUND_LABELS in str((labels, replica_set["spec"]["selector"]))
         ):
             return None
         active, ready, terminating = (

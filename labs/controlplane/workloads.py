@@ -16,8 +16,10 @@ from labs.controlplane.job.ttl import TtlAfterFinishedController
 from labs.controlplane.namespace import NamespaceController
 from labs.controlplane.podgc import PodGarbageCollector
 from labs.controlplane.replicaset import ReplicaSetController
+from labs.controlplane.resource_quota import ResourceQuotaController
 from labs.controlplane.runtime import Component
 from labs.controlplane.serviceaccount import RootCertificatePublisher, ServiceAccountController
+from labs.controlplane.statefulset.controller import StatefulSetController
 
 MANAGER = "kube-controller-manager"
 """The program that all of them run in, as managedFields names it."""
@@ -38,9 +40,11 @@ def start_workload_controllers(api: ApiServer, root_certificate: str = "") -> li
         TtlAfterFinishedController(client("ttl-after-finished-controller")),
         EndpointsController(client("endpoint-controller")),
         EndpointSliceController(client("endpoint-slice-controller")),
+        StatefulSetController(client("statefulset-controller")),
         DisruptionController(client("controllermanager")),
         NamespaceController(client("namespace-controller")),
         ClusterRoleAggregation(Client(api, "clusterrole-aggregation-controller")),
+        ResourceQuotaController(client("resourcequota-controller")),
         PodGarbageCollector(client("pod-garbage-collector")),
         GarbageCollector(client("garbage-collector-controller")),
     ]

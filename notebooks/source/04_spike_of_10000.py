@@ -103,16 +103,16 @@ FAILED = {"Id": "failed", "Expression": "FILL(t5,0)+FILL(e5,0)"}
 RATE = {"Id": "errors", "Expression": "100*(FILL(t5,0)+FILL(e5,0))/(r+FILL(e5,0))"}
 
 
-def alb_query(id, metric, stat):
+def alb_query(name, metric, stat):
     found = boto3.client("cloudwatch").list_metrics(Namespace=ALB, MetricName="RequestCount")["Metrics"]
     balancer = next(each["Dimensions"][0] for each in found if len(each["Dimensions"]) == 1)
-    return labs.metric_query(id, ALB, metric, {balancer["Name"]: balancer["Value"]}, stat)
+    return labs.metric_query(name, ALB, metric, {balancer["Name"]: balancer["Value"]}, stat)
 
 
 def measure(start, end):
-    queries = [alb_query(id, metric, "Sum") for id, metric in COUNTERS.items()]
-    for id, stat in {"mean": "Average", "p50": "p50", "p99": "p99", "slowest": "Maximum"}.items():
-        queries.append(alb_query(id, "TargetResponseTime", stat))
+    queries = [alb_query(name, metric, "Sum") for name, metric in COUNTERS.items()]
+    for name, stat in {"mean": "Average", "p50": "p50", "p99": "p99", "slowest": "Maximum"}.items():
+        queries.append(alb_query(name, "TargetResponseTime", stat))
     return labs.metric_frame(boto3.client("cloudwatch"), [*queries, FAILED, RATE], start, end)
 
 
@@ -207,7 +207,7 @@ print(f"{without_room} pods without room: ceil({without_room} / {fit_on_new}) mo
 def set_alarms():
     labels = {"ClusterName": "chaos-crunch", "Namespace": "shop", "PodName": "frontend"}
     cpu = labs.metric_query("cpu", "ContainerInsights", "pod_cpu_utilization_over_pod_limit", labels, "Average")
-    counters = [alb_query(id, metric, "Sum") | {"ReturnData": False} for id, metric in COUNTERS.items()]
+    counters = [alb_query(name, metric, "Sum") | {"ReturnData": False} for name, metric in COUNTERS.items()]
     watched = {"cpu": (cpu_limit, [cpu]), "p99": (1.0, [alb_query("p99", "TargetResponseTime", "p99")])}
     common = {"EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
     for name, (threshold, metrics) in (watched | {"errors": (5.0, [*counters, RATE])}).items():
@@ -378,7 +378,8 @@ longest = table.sum(axis=1).sort_values(ascending=False, kind="stable")[:2]
 share = f"{longest.sum():.0f} of {table.sum().sum():.0f} s until all were ready: “{'” and “'.join(longest.index)}”"
 fig, (ax,) = figures.figure(1, share, row_height=3.6)
 draw_steps(ax, steps)
-figures.show(fig, f"Bars over time, from the start of the spike to the last new pod. {share}.", name="lag", directory=place)
+alt = f"Bars over time, from the start of the spike to the last new pod. {share}."
+figures.show(fig, alt, name="lag", directory=place)
 table.rename(columns="decision {}".format).round().astype(int)
 
 # %% [markdown]
@@ -411,7 +412,8 @@ raised = {name: raised_after_s(name) for name in ("cpu", "p99", "errors")}
 print("alarms:", {name: "never" if after is None else f"after {after:.0f} s" for name, after in raised.items()})
 lag_s = (ready.idxmax() - started).total_seconds()
 print("predicted:", hypothesis)
-print("measured: ", dict(zip(hypothesis, (int(ready.max()), int(alive.max()), round(lag_s), int(sum(failures))), strict=True)))
+measured = int(ready.max()), int(alive.max()), round(lag_s), int(sum(failures))
+print("measured: ", dict(zip(hypothesis, measured, strict=True)))
 view = minutes[["r", "p50", "p99", "slowest", "failed"]].rename_axis("minute").set_axis(minutes.index.strftime("%H:%M"))
 view[(minutes["r"] > 1.5 * normal["r"]).to_numpy() | (minutes["failed"] > 0).to_numpy()].round(2)
 
@@ -434,7 +436,8 @@ stops = [e.last_timestamp for e in late if e.reason == "Killing" and e.involved_
 for order in late:
     if order.reason in ("SuccessfulRescale", "DisruptionTerminating") and order.involved_object.name != "backend":
         stopped = sum(0 <= (stop - order.last_timestamp).total_seconds() < 10 for stop in stops)
-        print(f"{(order.last_timestamp - started).total_seconds():4.0f} s  {order.message}; frontends stopped: {stopped}")
+        second = (order.last_timestamp - started).total_seconds()
+        print(f"{second:4.0f} s  {order.message}; frontends stopped: {stopped}")
 print(f"nodes: {alive.iloc[0]} before, {alive.max()} at most, {alive.iloc[-1]} at the end")
 for why in sorted({event.message for event in events if event.reason == "Unconsolidatable"}):
     print("Karpenter on a node that stays:", why)

@@ -51,19 +51,13 @@ def test_the_ready_line_says_where_everything_is(tmp_path: Path) -> None:
         assert server.end() == (0, "")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
-    with LabServer(tmp_path) as server:
-        server.process.send_signal(number)
-        assert server.process.wait(START_TIMEOUT_S) == 0
-        assert server.end() == (0, "")
-
-
-def test_it_ends_although_a_client_watches(tmp_path: Path) -> None:
+def test_a_signal_ends_it_although_a_client_watches(tmp_path: Path) -> None:
     with LabServer(tmp_path) as server:
         connection = server.connection()
         connection.request("GET", "/api/v1/pods?watch=true", headers={"Authorization": f"Bearer {server.token}"})
         connection.getresponse()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(START_TIMEOUT_S) == 0
         assert server.end() == (0, "")
         connection.close()
 
@@ -166,7 +160,7 @@ def world() -> World:
 def test_a_manifest_that_is_refused_is_one_sentence(tmp_path: Path, world: World, text: str) -> None:
     manifest = tmp_path / "shop.yaml"
     manifest.write_text(text, encoding="utf-8")
-    with pytest.raises(UsageError, match="shop.yaml") as refused:
+    with pytest.raises(UsageError, match=r"shop\.yaml") as refused:
         apply_manifests(world, read_all([manifest]))
     assert BAD_MANIFESTS[text] in str(refused.value)
 
@@ -189,10 +183,3 @@ def test_manifests_are_applied_before_the_doors_open(tmp_path: Path) -> None:
         assert "frontend" in [item["metadata"]["name"] for item in deployments]
         (manager,) = deployments[0]["metadata"]["managedFields"]
         assert (manager["manager"], manager["operation"]) == ("chaos-crunch", "Apply")
-
-
-def test_two_servers_run_side_by_side(tmp_path: Path) -> None:
-    with LabServer(tmp_path / "a") as first, LabServer(tmp_path / "b") as second:
-        first.advance("1m")
-        assert second.now() == "2026-03-02T09:00:00.000000Z"
-        assert not set(first.ready.values()) & set(second.ready.values()) - {first.ready["region"]}

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from labs import errors
+from labs.api.admission.limit_ranger import LimitRanger
+from labs.api.admission.storage import DefaultClasses, protect_storage
 from labs.api.apiserver import Admission, Attributes
 from labs.api.objects import at
 from labs.api.rbac.escalation import EscalationCheck
@@ -33,10 +35,13 @@ def default_admission(store: Store, streams: Streams) -> list[Admission]:
     """The plug-ins over this store."""
     return [
         NamespaceLifecycle(store).admit,
+        LimitRanger(store).default,
         ServiceAccounts(store, streams).admit,
         taint_new_node,
         Priorities(store).admit,
         tolerate_default_taints,
+        DefaultClasses(store).admit,
+        protect_storage,
         EscalationCheck(store).admit,
     ]
 

@@ -132,7 +132,7 @@ class Disruption:
         return Command("Underutilized", candidates, planned)
 
     def _tell_why_it_stays(self, candidates: list[DisruptionCandidate], why: str) -> None:
-        """An event on a single node and its claim, at most once in a quarter of an hour; several have their own turns."""
+        """An event on a single node and its claim, at most every quarter of an hour; several have their own turns."""
         if len(candidates) != 1:
             return
         managed, now_ns = candidates[0].managed, self._client.now_ns

@@ -159,7 +159,7 @@ def test_two_half_empty_nodes_become_one() -> None:
     assert len(leaving) == 1
 
 
-def test_a_node_that_only_its_like_could_replace_stays_and_says_why_once_in_a_quarter_of_an_hour() -> None:
+def test_a_node_that_only_its_like_could_replace_stays_and_says_why_once() -> None:
     scene = Scene(disruption={"consolidateAfter": "30s", "budgets": [{"nodes": "100%"}]})
     scene.pod("web-0")
     scene.run(60)
@@ -168,6 +168,6 @@ def test_a_node_that_only_its_like_could_replace_stays_and_says_why_once_in_a_qu
     scene.run(600)
     assert len(scene.nodes()) == 1
     told = [event for event in scene.client.list("events") if event["reason"] == "Unconsolidatable"]
-    assert [event["involvedObject"]["kind"] for event in told] == ["Node", "NodeClaim"]
+    assert sorted(event["involvedObject"]["kind"] for event in told) == ["Node", "NodeClaim"]
     assert {event["message"] for event in told} == {"Can't replace with a cheaper node"}
     assert {event["count"] for event in told} == {1}
