@@ -22,6 +22,7 @@ from labs.controlplane.karpenter.start import start_karpenter
 from labs.controlplane.node_lifecycle import NodeLifecycle
 from labs.controlplane.scheduler.scheduler import Scheduler
 from labs.controlplane.taint_eviction import TaintEviction
+from labs.controlplane.volumes.ebs import DRIVER, EbsProvisioner
 from labs.controlplane.workloads import MANAGER, start_workload_controllers
 from labs.dataplane.cloud import REGION, ZONES
 from labs.dataplane.database import DatabaseConfig
@@ -60,7 +61,7 @@ class WorldConfig:
 
     node_groups: Sequence[NodeGroup] = (NodeGroup("general", "m6i.large", 2, ZONES[:2]),)
     databases: Sequence[DatabaseConfig] = (DatabaseConfig("shop-db"),)
-    platform: Sequence[str] = ("daemons.yaml", "addons.yaml", "karpenter.yaml")
+    platform: Sequence[str] = ("classes.yaml", "daemons.yaml", "addons.yaml", "karpenter.yaml")
     """Manifests of ``labs/platform`` that are applied at the start."""
     settling_ns: int = SETTLING_NS
     dataplane: Mapping[str, Any] = field(default_factory=dict)
@@ -103,6 +104,7 @@ class World:
         Scheduler(Client(self.api, "default-scheduler", "kube-scheduler"), self.streams).start()
         NodeLifecycle(Client(self.api, "node-controller", MANAGER)).start()
         TaintEviction(Client(self.api, "taint-eviction-controller", MANAGER)).start()
+        EbsProvisioner(Client(self.api, DRIVER, "csi-provisioner")).start()
         start_karpenter(self.api, self.dataplane.cloud)
 
     def _start_observability(self) -> None:

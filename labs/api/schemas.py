@@ -108,6 +108,7 @@ def _names() -> Mapping[tuple[str, str, str], str]:
     }
 
 
+@cache
 def _named(name: str) -> Definition:
     return Definition(name.rpartition(".")[2], definitions()[name])
 

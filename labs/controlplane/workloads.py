@@ -5,6 +5,7 @@ from __future__ import annotations
 from labs.api.apiserver import ApiServer
 from labs.api.client import Client
 from labs.controlplane.clusterrole_aggregation import ClusterRoleAggregation
+from labs.controlplane.cronjob import CronJobController
 from labs.controlplane.daemonset import DAEMON_SETS, DaemonSetController
 from labs.controlplane.deployment.controller import DeploymentController
 from labs.controlplane.disruption import DisruptionController
@@ -20,6 +21,8 @@ from labs.controlplane.resource_quota import ResourceQuotaController
 from labs.controlplane.runtime import Component
 from labs.controlplane.serviceaccount import RootCertificatePublisher, ServiceAccountController
 from labs.controlplane.statefulset.controller import StatefulSetController
+from labs.controlplane.volumes.binder import PersistentVolumeController
+from labs.controlplane.volumes.protection import StorageProtection
 
 MANAGER = "kube-controller-manager"
 """The program that all of them run in, as managedFields names it."""
@@ -37,10 +40,13 @@ def start_workload_controllers(api: ApiServer, root_certificate: str = "") -> li
         DeploymentController(client("deployment-controller")),
         ReplicaSetController(client("replicaset-controller")),
         JobController(client("job-controller")),
+        CronJobController(client("cronjob-controller")),
         TtlAfterFinishedController(client("ttl-after-finished-controller")),
         EndpointsController(client("endpoint-controller")),
         EndpointSliceController(client("endpoint-slice-controller")),
         StatefulSetController(client("statefulset-controller")),
+        PersistentVolumeController(client("persistentvolume-controller")),
+        StorageProtection(client("storage-protection-controller")),
         DisruptionController(client("controllermanager")),
         NamespaceController(client("namespace-controller")),
         ClusterRoleAggregation(Client(api, "clusterrole-aggregation-controller")),

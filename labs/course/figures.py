@@ -193,8 +193,10 @@ def draw_minutes(
     for column, (label, colour, dashes) in lines.items():
         minutes, values = _with_gaps(frame[column].dropna(), zero)
         ax.step(minutes, values * factor, where="post", color=colour, linestyle=dashes, label=label)
-    ax.set_ylim(bottom=0)
+    # A call before this one has fixed the axis to its own lines.
+    ax.autoscale(axis="y")
     ax.margins(y=0.1)
+    ax.set_ylim(bottom=0)
     _legend(ax)
     return ax
 

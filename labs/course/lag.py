@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -73,7 +74,7 @@ def _decisions(records: ScalingRecords, started: datetime) -> Iterator[tuple[dat
     about = [event for event in records.events if event.involved_object.name == records.workload]
     times = sorted(event.last_timestamp for event in about if event.reason == "SuccessfulRescale")
     times = [time for time in times if time >= started]
-    for time, following in zip(times, [*times[1:], None], strict=True):
+    for time, following in zip_longest(times, times[1:]):
         born = [pod for pod in records.pods if pod.metadata.creation_timestamp >= time]
         born = [pod for pod in born if following is None or pod.metadata.creation_timestamp < following]
         ready = [pod for pod in born if "Ready" in _true_since(pod)]

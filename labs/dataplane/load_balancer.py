@@ -1,4 +1,4 @@
-"""An application load balancer in front of a Service, with pod addresses as its targets.
+"""An application load balancer in front of a Service or Ingress, with pod addresses as its targets.
 
 A controller in the cluster (AWS Load Balancer Controller) follows the endpoints and registers or deregisters
 targets; the balancer has a lag of its own, checks the targets' health, and routes to the healthy ones.
@@ -105,7 +105,10 @@ class LoadBalancer:
     key: ServicePort
     settings: BalancerSettings
     check_target: CheckTarget
+    ingress: str = ""
+    """The Ingress that the balancer belongs to; empty for one that belongs to its Service."""
     name: str = field(init=False)
+    group: str = field(init=False)
     hostname: str = field(init=False)
     targets: dict[Address, Target] = field(default_factory=dict)
     _pushes: dict[int, Push] = field(default_factory=dict)
@@ -113,8 +116,14 @@ class LoadBalancer:
     _is_stale: bool = False
 
     def __post_init__(self) -> None:
-        digest = hashlib.sha256(f"{self.key.namespace}/{self.key.service}".encode()).hexdigest()
-        self.name = f"k8s-{self.key.namespace[:8]}-{self.key.service[:8]}-{digest[:10]}"
+        namespace, service = self.key.namespace, self.key.service
+        self.name = self.group = _aws_name(namespace, service, f"{namespace}/{service}")
+        digest = hashlib.sha256(f"{namespace}/{service}".encode()).hexdigest()
+        if self.ingress:
+            owner = f"{namespace}/ingress/{self.ingress}"
+            self.name = _aws_name(namespace, self.ingress, owner)
+            self.group = _aws_name(namespace, service, f"{owner}/{service}:{self.key.port}")
+            digest = hashlib.sha256(owner.encode()).hexdigest()
         self.hostname = f"{self.name}-{int(digest[10:18], 16) % 10**9:09d}.us-east-1.elb.amazonaws.com"
 
     @property
@@ -125,7 +134,12 @@ class LoadBalancer:
     @property
     def target_group_arn_suffix(self) -> str:
         """The CloudWatch dimension TargetGroup."""
-        return f"targetgroup/{self.name}/{hashlib.sha256(self.name.encode()).hexdigest()[:16]}"
+        return f"targetgroup/{self.group}/{hashlib.sha256(self.group.encode()).hexdigest()[:16]}"
+
+    @property
+    def target(self) -> str:
+        """What calls through the balancer are recorded under; one for each target group."""
+        return self.name if self.group == self.name else f"{self.name}/{self.group}"
 
     def start(self) -> None:
         """Register what is ready now, without the lag: the group was there before."""
@@ -219,6 +233,11 @@ class LoadBalancer:
         if health is not target.health:
             target.health = health
             self.refresh()
+
+
+def _aws_name(namespace: str, name: str, source: str) -> str:
+    """A name as the controller makes them: the beginnings of both, and a hash."""
+    return f"k8s-{namespace[:8]}-{name[:8]}-{hashlib.sha256(source.encode()).hexdigest()[:10]}"
 
 
 def next_health(health: Health, run: int, settings: BalancerSettings) -> Health:

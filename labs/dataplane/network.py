@@ -79,17 +79,24 @@ class Network:
         self._host_pushes: dict[str, list[Callable[[], None]]] = {}
         self._table = EndpointTable(client)
         self._proxies = ServiceProxies(client, streams, self._table)
-        self.balancers: dict[tuple[str, str], LoadBalancer] = {}
+        self._balancing = Balancers(client, streams, self._table, self._check_target)
+        self._policies = PolicyAgent(client, self._repush)
+        self._walled: dict[Address, Station] = {}
+        """What a caller reaches at an address that policies keep from it: nobody answers."""
         self.connections: dict[TrafficClient, Connection] = {}
         """Every open connection, for faults that lie between two places."""
 
     def start(self) -> None:
-        """Watch Services and endpoints from now on."""
-        self._client.subscribe("services", self._service_changed)
-        self._table.on_change(self._endpoints_changed)
+        """Watch Services, Ingresses, endpoints and policies from now on."""
+        self._table.on_change(self._balancing.endpoints_changed)
         self._table.start()
-        for service in self._client.list("services"):
-            self._balance(service)
+        self._balancing.start()
+        self._policies.start()
+
+    @property
+    def balancers(self) -> Mapping[tuple[str, str], LoadBalancer]:
+        """Every target group with its load balancer."""
+        return self._balancing.groups
 
     # Listening.
 
@@ -130,10 +137,21 @@ class Network:
         else:
             listener.check(check, answer)
 
+    def _check_target(self, address: Address, check: Check, answer: Callable[[Answer], None]) -> None:
+        """A load balancer's health check: no answer where policies keep it out."""
+        if self._policies.enforcement.allows(BALANCER_ADDRESS, *address):
+            self.check(address, check, answer)
+
+    def _repush(self) -> None:
+        """Other policies hold from now on: every caller's view may differ."""
+        self._refresh()
+        for pushes in self._host_pushes.values():
+            for push in pushes:
+                push()
+
     def _refresh(self) -> None:
         self._proxies.refresh()
-        for balancer in self.balancers.values():
-            balancer.refresh()
+        self._balancing.refresh()
 
     def _station(self, endpoint: Endpoint) -> Station:
         """The station at an address, or one that refuses every call where nothing listens."""
@@ -142,20 +160,35 @@ class Network:
             return listener.station
         station = self._vacant.get(endpoint.address)
         if station is None:
-            station = self._vacant[endpoint.address] = Station(
-                self._client.loop,
-                endpoint.ip,
-                Profile(Demand(0.0)),
-                CpuShape(1, 1.0),
-                workers=1,
-                queue_limit=0,
-                rng=self._streams.numpy("network/vacant"),
-                zone=endpoint.zone,
-                index=-1,
-            )
+            station = self._vacant[endpoint.address] = self._idle_station(endpoint)
             station.stop_accepting()
-            self._places[station] = Place("", endpoint.zone, endpoint.ip)
         return station
+
+    def _idle_station(self, endpoint: Endpoint) -> Station:
+        station = Station(
+            self._client.loop,
+            endpoint.ip,
+            Profile(Demand(0.0)),
+            CpuShape(1, 1.0),
+            workers=1,
+            queue_limit=0,
+            rng=self._streams.numpy("network/vacant"),
+            zone=endpoint.zone,
+            index=-1,
+        )
+        self._places[station] = Place("", endpoint.zone, endpoint.ip)
+        return station
+
+    def _reached(self, source: str, endpoint: Endpoint, *, is_named: bool = False) -> Station:
+        """The station that a caller at the address ``source`` reaches: a silent one where policies forbid it."""
+        enforcement = self._policies.enforcement
+        if enforcement.allows(source, *endpoint.address) and not (is_named and not enforcement.resolves_names(source)):
+            return self._station(endpoint)
+        wall = self._walled.get(endpoint.address)
+        if wall is None:
+            wall = self._walled[endpoint.address] = self._idle_station(endpoint)
+            wall.vanish()
+        return wall
 
     # Calling.
 
@@ -167,7 +200,7 @@ class Network:
         parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
         host = parts.hostname or ""
         port = parts.port or _PORTS.get(parts.scheme, 80)
-        balancer = self._balancer_for(host)
+        balancer = self._balancing.find(host, parts.path)
         if balancer is not None:
             return self._through_balancer(balancer, caller, policy, name)
         if host in self._hosts:
@@ -179,15 +212,6 @@ class Network:
         if service is not None and service["spec"].get("type") == "ExternalName":
             return self.connect(f"//{service['spec']['externalName']}:{port}", caller, namespace, policy, name)
         return self._to_service(key, caller, policy, name)
-
-    def _balancer_for(self, host: str) -> LoadBalancer | None:
-        for (namespace, name), balancer in self.balancers.items():
-            service = self._client.get("services", namespace, name)
-            annotations = (service["metadata"].get("annotations") or {}) if service is not None else {}
-            names = [part.strip() for part in annotations.get(EXTERNAL_DNS, "").split(",")]
-            if host and host in (balancer.hostname, *names):
-                return balancer
-        return None
 
     def _service_for(self, host: str, port: int, namespace: str) -> ServicePort | None:
         for service in self._client.list("services"):
@@ -207,17 +231,19 @@ class Network:
         behind_ns = (latencies.same_zone_ns + 2 * latencies.cross_zone_ns) // 3
 
         def push(endpoints: Sequence[Endpoint]) -> None:
-            client.update([self._station(endpoint) for endpoint in endpoints], lambda _: behind_ns)
+            source = BALANCER_ADDRESS if self._may_leave(caller, port) else caller.pod_ip
+            client.update([self._reached(source, endpoint) for endpoint in endpoints], lambda _: behind_ns)
 
         token = balancer.attach(push)
-        return self._opened(client, caller, balancer.name, lambda: balancer.detach(token))
+        return self._opened(client, caller, balancer.target, lambda: balancer.detach(token))
 
     def _to_service(self, key: ServicePort, caller: Place, policy: Policy, name: str) -> Connection:
         stream = self._streams.numpy(f"pick/{name}")
         client = self._new_client(policy, RandomChoice(stream), name, None)
 
         def push(endpoints: Sequence[Endpoint]) -> None:
-            client.update([self._station(endpoint) for endpoint in endpoints], self._latency_from(caller))
+            stations = [self._reached(caller.pod_ip, endpoint, is_named=True) for endpoint in endpoints]
+            client.update(stations, self._latency_from(caller))
 
         token = self._proxies.attach(caller.node, key, push)
         target = f"{key.namespace}/{key.service}"
@@ -249,43 +275,3 @@ class Network:
         self.connections[client] = connection
         return connection
 
-    # Load balancers.
-
-    def _service_changed(self, event: WatchEvent) -> None:
-        if event.type == "DELETED":
-            self._unbalance((event.object["metadata"]["namespace"], event.object["metadata"]["name"]))
-        else:
-            self._balance(event.object)
-
-    def _unbalance(self, name: tuple[str, str]) -> None:
-        balancer = self.balancers.pop(name, None)
-        if balancer is not None:
-            balancer.stop()
-
-    def _balance(self, service: Object) -> None:
-        """Give a Service of type LoadBalancer its balancer, and keep the balancer's settings in step."""
-        metadata, spec = service["metadata"], service["spec"]
-        name = (metadata["namespace"], metadata["name"])
-        if spec.get("type") != "LoadBalancer":
-            self._unbalance(name)
-            return
-        balancer = self.balancers.get(name)
-        if balancer is not None:
-            balancer.settings = settings_of(service)
-            return
-        balancer = self.balancers[name] = LoadBalancer(
-            self._client.loop,
-            self._streams.python(f"alb/{'/'.join(name)}"),
-            self._table,
-            ServicePort(*name, spec["ports"][0]["port"]),
-            settings_of(service),
-            self.check,
-        )
-        balancer.start()
-        status = {**(service.get("status") or {}), "loadBalancer": {"ingress": [{"hostname": balancer.hostname}]}}
-        self._client.set_status("services", service, status)
-
-    def _endpoints_changed(self, namespace: str, service: str) -> None:
-        balancer = self.balancers.get((namespace, service))
-        if balancer is not None:
-            balancer.endpoints_changed()

@@ -69,7 +69,7 @@ class RequestMinutes:
         return self._rows
 
     def _of_balancer(self, rows: Rows, balancer: LoadBalancer) -> Rows:
-        sources = [source.index for source in self._ledger.sources if source.service == balancer.name]
+        sources = [source.index for source in self._ledger.sources if source.service == balancer.target]
         found: Rows = rows[np.isin(rows["source"], sources)]
         return found
 

@@ -68,11 +68,10 @@ labs.check_parameters(
 
 
 # %%
-def is_rolled_out(name):
-    found = client.AppsV1Api().read_namespaced_deployment(name, "shop")
-    status = found.status
-    is_seen = status.observed_generation == found.metadata.generation
-    return is_seen and status.replicas == status.updated_replicas == status.ready_replicas == found.spec.replicas
+def is_complete(deployment):
+    status, wanted = deployment.status, deployment.spec.replicas
+    is_seen = status.observed_generation == deployment.metadata.generation
+    return is_seen and status.replicas == status.updated_replicas == status.ready_replicas == wanted
 
 
 def start_shop(*folders, patch=None):
@@ -80,8 +79,7 @@ def start_shop(*folders, patch=None):
     settled_at = lab.now() + timedelta(minutes=8)
     for folder in folders:
         lab.apply(folder)
-        for name in ("frontend", "backend", "rds-proxy", "shoppers"):
-            lab.wait(until=lambda: is_rolled_out(name), every="1 s")
+        lab.wait(until=lambda: all(map(is_complete, client.AppsV1Api().list_namespaced_deployment("shop").items)))
     if patch is not None:
         client.AppsV1Api().patch_namespaced_deployment("frontend", "shop", patch)
     lab.wait((settled_at - lab.now()).total_seconds())
@@ -273,6 +271,7 @@ def watch(lab, kill):
 def seconds_table(kill, seconds=(0, 1, 2, 3, 5, 10, 15, 20, 30)):
     table = kill["pods"].groupby(["time", "state"]).size().unstack(fill_value=0)
     table.index = [round((time - kill["at"]).total_seconds()) for time in table.index]
+    table = table.reindex(range(60), fill_value=0)
     table["killed, still listed"] = kill["listed"]
     return table.loc[list(seconds)].rename_axis(index="seconds", columns=None)
 
@@ -545,8 +544,8 @@ labs.figures.show(made, alt, name="before_and_after", directory=place)
 # | surplus | survivors above their CPU target | errors: the killed *share* of requests fails, however many pods there are |
 #
 # Be careful with the two crashes. They are one run each, and three things differ: the lag is drawn anew, the killed share
-# is another (half of six is three of six), and even a forced deletion gives the hook about a second. On some seeds the
-# hardened crash fails *more* requests. A program that crashes by itself, or whose node dies, has no hook at all. Against
+# is another (half of six is three of six), and even a forced deletion gives the hook about a second. On some
+# seeds the hardened crash fails as many requests as the other. A program that crashes by itself, or whose node dies, has no hook at all. Against
 # the lag helps what sits in front: a client that tries again. The p99 of one minute is its seven slowest requests or so;
 # do not read the effect of one more pod from it.
 #

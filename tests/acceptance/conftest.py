@@ -12,3 +12,5 @@ from lab_server import LabServer
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
     with LabServer(tmp_path_factory.mktemp("lab")) as server:
         yield server
+        code, errors = server.end()
+        assert code == 0, errors

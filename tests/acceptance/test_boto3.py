@@ -123,7 +123,7 @@ def test_an_alarm_is_put_waited_for_and_its_history_read(server: LabServer, clou
     assert cloudwatch.describe_alarms(AlarmNames=["slow"])["MetricAlarms"] == []
 
 
-def test_a_waiter_moves_the_clock_until_it_has_what_it_wants(server: LabServer, cloudwatch: Any) -> None:
+def test_a_waiter_finds_a_composite_alarm(server: LabServer, cloudwatch: Any) -> None:
     cloudwatch.put_metric_alarm(**latency_alarm("part"))
     rule = {"AlarmName": "whole", "AlarmRule": "ALARM(part)"}
     cloudwatch.put_composite_alarm(**rule)
@@ -141,7 +141,7 @@ def test_a_dashboard_lives(cloudwatch: Any) -> None:
     assert cloudwatch.get_dashboard(DashboardName="shop")["DashboardBody"] == body
     assert [entry["DashboardName"] for entry in cloudwatch.list_dashboards()["DashboardEntries"]] == ["shop"]
     cloudwatch.delete_dashboards(DashboardNames=["shop"])
-    with pytest.raises(cloudwatch.exceptions.DashboardNotFoundError):
+    with pytest.raises(cloudwatch.exceptions.ResourceNotFound):
         cloudwatch.get_dashboard(DashboardName="shop")
 
 
@@ -156,7 +156,7 @@ def test_refusals_are_exceptions_with_their_codes(server: LabServer, cloudwatch:
         )
     assert refused.value.response["Error"]["Code"] == "ValidationError"
     with pytest.raises(botocore.exceptions.ParamValidationError):
-        cloudwatch.put_metric_data(Namespace="Shop")
+        cloudwatch.put_metric_data(Namespace="Shop", MetricData="none")
 
 
 def test_a_wrong_access_key_is_refused(server: LabServer) -> None:

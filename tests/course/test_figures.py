@@ -110,6 +110,15 @@ def test_two_runs_share_an_axis_each_from_its_own_fault() -> None:
     assert legend_of(ax) == ["before the fix", "after the fix"]
 
 
+def test_the_higher_of_two_runs_is_whole_even_when_it_is_the_second() -> None:
+    _, (ax,) = figures.figure(1)
+    low, high = (pd.Series([value], index=pd.DatetimeIndex([ZERO])) for value in (1.0, 3.0))
+    figures.draw_before_after(ax, low, high, ZERO, ZERO)
+    bottom, top = ax.get_ylim()
+    assert bottom == 0
+    assert top > 3.0
+
+
 def test_a_limit_above_the_data_is_still_within_the_axis() -> None:
     _, (ax,) = figures.figure(1)
     figures.draw_error_rate(ax, pd.Series([0.2], index=pd.DatetimeIndex([ZERO])), ZERO)

@@ -7,8 +7,8 @@ sigs.k8s.io/structured-merge-diff merge/update.go.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from labs.api.fieldsets.compare import Comparison
@@ -35,12 +35,16 @@ STRIPPED_METADATA = (
 )
 ANCIENT = "ancient-changes"
 MAX_SHARED_SETS = 4096
+Share = Callable[[dict[str, Any]], dict[str, Any]]
 RESET: dict[str, tuple[str, ...]] = {"": ("status",), "status": ("spec",)}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One manager's fields; ``time`` is None where the server keeps none."""
+    """One manager's fields; ``time`` is None where the server keeps none.
+
+    ``encoded`` is the stored form that the entry was read from, for as long as it says the same.
+    """
 
     manager: str
     operation: str
@@ -48,6 +52,7 @@ class Entry:
     subresource: str
     fields: Trie
     time: str | None
+    encoded: dict[str, Any] | None = field(default=None, compare=False)
 
     def is_of(self, manager: str, operation: str, api_version: str, subresource: str) -> bool:
         """Whether this is the entry of such a writer."""
@@ -65,23 +70,31 @@ def decode_entries(encoded: Iterable[dict[str, Any]]) -> list[Entry]:
             item.get("subresource", ""),
             from_fields(item.get("fieldsV1") or {}),
             item.get("time"),
+            item,
         )
         for item in encoded
         if item
     ]
 
 
-def encode_entries(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+def _as_it_is(fields: dict[str, Any]) -> dict[str, Any]:
+    return fields
+
+
+def encode_entries(entries: Iterable[Entry], share: Share = _as_it_is) -> list[dict[str, Any]]:
     """managedFields in the server's order: Apply before Update, then by time and name."""
     ordered = sorted(
         entries, key=lambda item: (item.operation, item.time or "", item.manager, item.api_version, item.subresource)
     )
     encoded = []
     for item in ordered:
+        if item.encoded is not None:
+            encoded.append(item.encoded)
+            continue
         shown: dict[str, Any] = {"manager": item.manager, "operation": item.operation, "apiVersion": item.api_version}
         if item.time:
             shown["time"] = item.time
-        shown |= {"fieldsType": "FieldsV1", "fieldsV1": to_fields(item.fields)}
+        shown |= {"fieldsType": "FieldsV1", "fieldsV1": share(to_fields(item.fields))}
         if item.subresource:
             shown["subresource"] = item.subresource
         encoded.append(shown)
@@ -96,9 +109,9 @@ def comparable(obj: Object, subresource: str, kind: ResourceType) -> Object:
     return kept
 
 
-def set_entries(obj: Object, entries: list[Entry]) -> None:
+def set_entries(obj: Object, entries: list[Entry], share: Share = _as_it_is) -> None:
     """Write the entries into an object's metadata."""
-    encoded = encode_entries(entry for entry in entries if entry.fields)
+    encoded = encode_entries((entry for entry in entries if entry.fields), share)
     if encoded:
         obj["metadata"]["managedFields"] = encoded
     else:
@@ -127,15 +140,13 @@ class FieldManager:
             return
         time = None if subresource == "scale" else rfc3339(self._loop.now_ns)
         writer = (manager or "unknown", "Update", kind.api_version, subresource)
-        set_entries(new, capped(after_update(entries, changes.added, changes.removed, writer, time)))
-        self._share(new["metadata"].get("managedFields") or ())
+        set_entries(new, capped(after_update(entries, changes.added, changes.removed, writer, time)), self._share)
 
-    def _share(self, encoded: Iterable[dict[str, Any]]) -> None:
-        """Let equal sets be one dict: the pods of one template would else hold a copy each."""
+    def _share(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """One dict for equal sets: the pods of one template would else hold a copy each."""
         if len(self._shared) > MAX_SHARED_SETS:
             self._shared.clear()
-        for entry in encoded:
-            entry["fieldsV1"] = self._shared.setdefault(json.dumps(entry["fieldsV1"]), entry["fieldsV1"])
+        return self._shared.setdefault(json.dumps(fields), fields)
 
 
 def after_update(
@@ -145,9 +156,13 @@ def after_update(
     lost = union(added, removed)
     mine = next((entry for entry in entries if entry.is_of(*writer)), Entry(*writer, {}, time))
     others = [entry for entry in entries if not entry.is_of(*writer)]
-    kept = [replace(entry, fields=difference(entry.fields, lost)) for entry in others]
-    taken = union(difference(mine.fields, removed), added)
-    return [*kept, Entry(*writer, taken, mine.time if taken == mine.fields else time)]
+    kept = [_with_fields(entry, difference(entry.fields, lost), entry.time) for entry in others]
+    return [*kept, _with_fields(mine, union(difference(mine.fields, removed), added), time)]
+
+
+def _with_fields(entry: Entry, fields: Trie, time: str | None) -> Entry:
+    """The entry itself when these are its fields already, else one of ``time``."""
+    return entry if fields == entry.fields else replace(entry, fields=fields, time=time, encoded=None)
 
 
 def capped(entries: list[Entry]) -> list[Entry]:

@@ -16,6 +16,7 @@ from labs.controlplane.scheduler.pod_affinity import PodAffinityFilter
 from labs.controlplane.scheduler.podinfo import PodInfo, SpreadConstraint
 from labs.controlplane.scheduler.scores import total_scores
 from labs.controlplane.scheduler.spread import SpreadFilter
+from labs.controlplane.scheduler.volumes import VolumeFilter
 
 MIN_FEASIBLE_NODES = 100
 MIN_FEASIBLE_PERCENT = 5
@@ -32,26 +33,32 @@ def feasible_nodes_wanted(node_count: int) -> int:
 class Filters:
     """Every filter for one pod, with what is counted over the cluster counted once."""
 
-    __slots__ = ("cache", "pod", "pod_affinity", "spread")
+    __slots__ = ("cache", "pod", "pod_affinity", "spread", "volumes")
 
     def __init__(
-        self, pod: PodInfo, cache: Cache, spread: SpreadFilter | None, pod_affinity: PodAffinityFilter | None
+        self,
+        pod: PodInfo,
+        cache: Cache,
+        spread: SpreadFilter | None,
+        pod_affinity: PodAffinityFilter | None,
+        volumes: VolumeFilter | None,
     ) -> None:
         self.pod = pod
         self.cache = cache
         self.spread = spread
         self.pod_affinity = pod_affinity
+        self.volumes = volumes
 
     @classmethod
-    def of(cls, pod: PodInfo, cache: Cache) -> Filters:
+    def of(cls, pod: PodInfo, cache: Cache, volumes: VolumeFilter | None = None) -> Filters:
         """The filters of a pod in the cluster as it is."""
-        return cls(pod, cache, SpreadFilter.of(pod, cache), PodAffinityFilter.of(pod, cache))
+        return cls(pod, cache, SpreadFilter.of(pod, cache), PodAffinityFilter.of(pod, cache), volumes)
 
     def copy(self) -> Filters:
         """A copy to try changes on."""
         spread = self.spread.copy() if self.spread is not None else None
         pod_affinity = self.pod_affinity.copy() if self.pod_affinity is not None else None
-        return Filters(self.pod, self.cache, spread, pod_affinity)
+        return Filters(self.pod, self.cache, spread, pod_affinity, self.volumes)
 
     def count(self, other: PodInfo, node: NodeFacts, amount: int) -> None:
         """Count another pod in (1) or out (-1) of a node, for trying."""
@@ -88,10 +95,12 @@ class Filters:
 
     def _failure(self, node: NodeInfo) -> Failure | None:
         failure = node_failure(self.pod, node)
-        if failure is not None or (self.spread is None and self.pod_affinity is None):
+        if failure is not None or (self.spread is None and self.pod_affinity is None and self.volumes is None):
             return failure
         assert node.facts is not None
-        if self.spread is not None:
+        if self.volumes is not None:
+            failure = self.volumes.failure(node.facts)
+        if failure is None and self.spread is not None:
             failure = self.spread.failure(node.facts)
         if failure is None and self.pod_affinity is not None:
             failure = self.pod_affinity.failure(node.facts)

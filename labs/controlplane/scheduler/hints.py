@@ -29,7 +29,12 @@ class PodChange:
     new: PodInfo | None
 
 
-Change = NodeChange | PodChange
+@dataclass(frozen=True, slots=True)
+class VolumeChange:
+    """A claim, a volume or a storage class came, changed or went."""
+
+
+Change = NodeChange | PodChange | VolumeChange
 
 _PLACEMENT_CHECKS: Mapping[str, Callable[[Placement, NodeFacts], bool]] = {
     "NodeUnschedulable": is_cordoned,
@@ -41,6 +46,8 @@ _PLACEMENT_CHECKS: Mapping[str, Callable[[Placement, NodeFacts], bool]] = {
 
 def may_help(plugin: str, pod: PodInfo, change: Change, namespace_labels: NamespaceLabels) -> bool:
     """Whether the change may turn the plugin's refusal of the pod round."""
+    if isinstance(change, VolumeChange):
+        return plugin == "VolumeBinding"
     if isinstance(change, NodeChange):
         return _node_may_help(plugin, pod, change)
     return _pod_may_help(plugin, pod, change, namespace_labels)

@@ -12,7 +12,7 @@ from labs.controlplane.rate_limit import TokenBucket
 from labs.controlplane.scheduler.attempt import Filters, Search, best_node, search
 from labs.controlplane.scheduler.default_spread import default_spread
 from labs.controlplane.scheduler.events import SeriesRecorder
-from labs.controlplane.scheduler.failure import NO_NODES, fit_error, missing_claim, prefilter_error
+from labs.controlplane.scheduler.failure import NO_NODES, Failure, fit_error, prefilter_error
 from labs.controlplane.scheduler.nodeinfo import NodeInfo
 from labs.controlplane.scheduler.podinfo import PodInfo
 from labs.controlplane.scheduler.preemption import (
@@ -24,6 +24,7 @@ from labs.controlplane.scheduler.preemption import (
     parse_budget,
 )
 from labs.controlplane.scheduler.queue import FLUSH_UNSCHEDULABLE_NS, QueuedPod
+from labs.controlplane.scheduler.volumes import bind_volumes, volume_filter
 from labs.controlplane.scheduler.watcher import Watcher
 from labs.errors import ApiError
 from labs.sim.streams import Streams
@@ -38,7 +39,11 @@ CLIENT_QPS = 50
 CLIENT_BURST = 100
 """The scheduler's own limit on its bindings (clientConnection of KubeSchedulerConfiguration)."""
 
-MISSING_CLAIM_POST_FILTER = "not found"
+VOLUME_POLL_NS = SECOND_NS
+VOLUME_TIMEOUT_NS = 600 * SECOND_NS
+"""How long a pod with a chosen node may wait for its volumes (bindTimeoutSeconds)."""
+VOLUMES_TOO_LATE = 'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded'
+CLAIM_POST_FILTER = "not found"
 
 
 class Scheduler:
@@ -87,13 +92,12 @@ class Scheduler:
         if not node_count:
             self._refuse(queued, NO_NODES, frozenset(), "")
             return
-        claim = self._missing_claim(pod)
-        if claim is not None:
-            failure = missing_claim(claim)
-            message = prefilter_error(node_count, failure, MISSING_CLAIM_POST_FILTER)
-            self._refuse(queued, message, frozenset((failure.plugin,)), None)
+        volumes = volume_filter(self._client, pod)
+        if isinstance(volumes, Failure):
+            message = prefilter_error(node_count, volumes, CLAIM_POST_FILTER)
+            self._refuse(queued, message, frozenset((volumes.plugin,)), None)
             return
-        filters = Filters.of(pod, self._cache)
+        filters = Filters.of(pod, self._cache, volumes)
         found = search(filters, self._next_start)
         self._next_start = (self._next_start + found.examined) % node_count
         if found.feasible:
@@ -102,33 +106,39 @@ class Scheduler:
         else:
             self._preempt(queued, filters, found)
 
-    def _missing_claim(self, pod: PodInfo) -> str | None:
-        for volume in pod.obj["spec"].get("volumes") or ():
-            name: str | None = (volume.get("persistentVolumeClaim") or {}).get("claimName")
-            if name and self._client.get("persistentvolumeclaims", pod.namespace, name) is None:
-                return name
-        return None
-
     def _assume(self, queued: QueuedPod, node: NodeInfo) -> None:
         assert node.facts is not None
         pod = queued.pod.on_node(node.facts.name)
         self._watcher.assume(pod)
         wait_ns = self._bindings.reserve_ns(self._client.now_ns)
-        self._client.loop.after(BINDING_NS + wait_ns, self._bind, queued, pod)
+        delay_ns = BINDING_NS + wait_ns
+        give_up_ns = self._client.now_ns + delay_ns + VOLUME_TIMEOUT_NS
+        self._client.loop.after(delay_ns, self._bind, queued, pod, give_up_ns)
 
-    def _bind(self, queued: QueuedPod, pod: PodInfo) -> None:
+    def _bind(self, queued: QueuedPod, pod: PodInfo, give_up_ns: int) -> None:
+        """PreBind, which may have to be asked again each second, and Bind."""
         try:
-            self._client.bind(pod.namespace, pod.name, pod.node)
+            are_volumes_bound = bind_volumes(self._client, pod)
+            if are_volumes_bound:
+                self._client.bind(pod.namespace, pod.name, pod.node)
         except ApiError as error:
-            self._watcher.forget(pod)
             why = f'binding rejected: running Bind plugin "DefaultBinder": {error.message}'
-            if self._queue.get(pod.uid) is queued:
-                self._queue.put_back_after_error(queued, self._client.now_ns)
-                self._report(queued.pod, why, "SchedulerError", None)
-                self._wake_after_rest()
+            self._binding_failed(queued, pod, why)
             return
-        note = f"Successfully assigned {pod.namespace}/{pod.name} to {pod.node}"
-        self._events.record(pod.obj, "Normal", "Scheduled", "Binding", note)
+        if are_volumes_bound:
+            note = f"Successfully assigned {pod.namespace}/{pod.name} to {pod.node}"
+            self._events.record(pod.obj, "Normal", "Scheduled", "Binding", note)
+        elif self._current(pod) is None or self._client.now_ns >= give_up_ns:
+            self._binding_failed(queued, pod, VOLUMES_TOO_LATE)
+        else:
+            self._client.loop.after(VOLUME_POLL_NS, self._bind, queued, pod, give_up_ns)
+
+    def _binding_failed(self, queued: QueuedPod, pod: PodInfo, why: str) -> None:
+        self._watcher.forget(pod)
+        if self._queue.get(pod.uid) is queued:
+            self._queue.put_back_after_error(queued, self._client.now_ns)
+            self._report(queued.pod, why, "SchedulerError", None)
+            self._wake_after_rest()
 
     def _wake_after_rest(self) -> None:
         due_ns = self._queue.next_rest_end_ns()

@@ -12,10 +12,11 @@ from labs.api.client import Client
 from labs.api.store import Object, WatchEvent
 from labs.controlplane.pods import is_terminal
 from labs.controlplane.scheduler.cache import Cache
-from labs.controlplane.scheduler.hints import Change, NodeChange, PodChange, may_help
+from labs.controlplane.scheduler.hints import Change, NodeChange, PodChange, VolumeChange, may_help
 from labs.controlplane.scheduler.nodeinfo import parse_node
 from labs.controlplane.scheduler.podinfo import PodInfo, parse_pod
 from labs.controlplane.scheduler.queue import QueuedPod, SchedulingQueue
+from labs.controlplane.volumes.matching import CLAIMS, CLASSES, VOLUMES
 
 
 class Watcher:
@@ -38,6 +39,8 @@ class Watcher:
         self._client.subscribe("nodes", self._on_node)
         self._client.subscribe("pods", self._on_pod)
         self._client.subscribe("namespaces", self._on_namespace)
+        for resource in (CLAIMS, VOLUMES, CLASSES):
+            self._client.subscribe(resource, self._on_volume)
 
     def assume(self, pod: PodInfo) -> None:
         """Count a pod on its node before the binding is known."""
@@ -59,6 +62,9 @@ class Watcher:
         before = event.previous["metadata"].get("labels") if event.previous is not None else None
         if before != event.object["metadata"].get("labels"):
             self.cache.forget_groups()
+
+    def _on_volume(self, event: WatchEvent) -> None:
+        self._move(VolumeChange())
 
     def _on_node(self, event: WatchEvent) -> None:
         if event.type == "DELETED":

@@ -1,0 +1,157 @@
+"""`labs.connect`: what it sets up, what it leaves alone, and what it says when its server has gone."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import nbformat
+import pytest
+
+from kubernetes import client
+from labs.course.connect import Lab, SimulatedLab, WaitTimeout, connect
+from labs.course.kernels import execute
+from labs.course.sidecar import GONE
+from labs.errors import UsageError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with connect() as lab:
+        yield lab
+
+
+def test_the_clients_of_this_process_see_the_cluster(lab: Lab) -> None:
+    assert len(client.CoreV1Api().list_node().items) == 2
+    assert boto3.client("cloudwatch").list_metrics()["Metrics"]
+
+
+def test_time_is_the_clusters_and_moves_when_told(lab: Lab) -> None:
+    before = lab.now()
+    assert lab.now() == before
+    assert (lab.wait("90s") - before).total_seconds() == 90
+    assert (lab.wait(until=lambda: (lab.now() - before).total_seconds() >= 100, every="5 s") - before).seconds == 100
+
+
+def test_what_does_not_come_true_is_one_sentence(lab: Lab) -> None:
+    with pytest.raises(WaitTimeout, match="still not true"):
+        lab.wait(until=lambda: False, timeout="20 s")
+    for wrong in ({}, {"length": "1 s", "until": lambda: True}, {"length": "soon"}, {"length": -1}):
+        with pytest.raises(UsageError):
+            lab.wait(**wrong)
+
+
+def test_manifests_are_applied_and_refused(lab: Lab, tmp_path: Path) -> None:
+    manifest = tmp_path / "map.yaml"
+    manifest.write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: mine}}", encoding="utf-8")
+    assert lab.apply(manifest) == ["configmap/mine"]
+    with pytest.raises(UsageError, match="no file or folder"):
+        lab.apply(tmp_path / "missing.yaml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [({"target": "moon"}, "'sim'"), ({"seed": "seven"}, "whole number"), ({"seed": True}, "whole number"),
+     ({"speed": -1.0}, "speed")],
+)  # fmt: skip
+def test_wrong_arguments_are_one_sentence(arguments: dict[str, object], sentence: str) -> None:
+    before = dict(os.environ)
+    with pytest.raises(UsageError, match=sentence):
+        connect(**arguments)  # type: ignore[arg-type]
+    assert dict(os.environ) == before
+
+
+def test_nothing_of_the_users_is_read_or_written(tmp_path: Path) -> None:
+    traps = {".kube/config": ": no YAML [", ".aws/config": "no INI\n[", ".aws/credentials": "no INI\n["}
+    for name, text in traps.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    code = """
+    import os, subprocess, sys, tempfile
+    from pathlib import Path
+    import boto3, labs
+    from kubernetes import client
+    before = dict(os.environ)
+    lab = labs.connect()
+    assert len(client.CoreV1Api().list_node().items) == 2
+    assert boto3.client("cloudwatch").list_metrics()["Metrics"]
+    kubectl = Path(sys.executable).with_name("kubectl")
+    subprocess.run([str(kubectl), "get", "nodes"], check=True, capture_output=True)
+    lab.apply("kubernetes/shop")
+    folder = Path(os.environ["KUBECONFIG"]).parent
+    lab.close()
+    lab.close()
+    assert dict(os.environ) == before
+    assert not folder.exists()
+    assert not [path for path in Path(tempfile.gettempdir()).iterdir() if path.name != "home"]
+    """
+    (tmp_path / "tmp").mkdir()
+    user = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path / "tmp"), "AWS_PROFILE": "trap", "KUBECONFIG": "trap"}
+    finished = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **user},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == set(traps)
+    assert {name: (tmp_path / name).read_text(encoding="utf-8") for name in traps} == traps
+
+
+def kill_server(lab: Lab) -> None:
+    assert isinstance(lab, SimulatedLab)
+    lab._sidecar._process.send_signal(signal.SIGKILL)
+    lab._sidecar._process.wait()
+
+
+def test_a_server_that_has_gone_is_one_sentence_and_can_be_replaced() -> None:
+    before = dict(os.environ)
+    lab = connect()
+    kill_server(lab)
+    for call in (lab.now, lambda: lab.wait("1 s")):
+        with pytest.raises(UsageError) as lost:
+            call()
+        assert str(lost.value) == GONE
+    lab.close()
+    lab.close()
+    assert repr(lab).endswith("closed>")
+    assert dict(os.environ) == before
+    gc.collect()
+
+
+def test_in_a_notebook_a_lost_server_has_no_traceback(tmp_path: Path) -> None:
+    cells = [
+        "import os, signal, boto3, labs\nfrom kubernetes import client\nlab = labs.connect()",
+        "os.kill(lab._sidecar._process.pid, signal.SIGKILL)\nlab._sidecar._process.wait()",
+        "lab.now()",
+        "client.CoreV1Api().list_node()",
+        "boto3.client('cloudwatch').list_metrics()",
+        "1 / 0",
+        "lab.close()",
+    ]
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell(text, metadata={"tags": ["raises-exception"] if 1 < number < 6 else []})
+            for number, text in enumerate(cells)
+        ]
+    )
+    execute(notebook, ROOT)
+    for cell in notebook.cells[2:5]:
+        (output,) = cell.outputs
+        assert output.evalue == GONE, cell.source
+        assert len(output.traceback) <= 1, cell.source
+    assert notebook.cells[5].outputs[0].ename == "ZeroDivisionError"
+    assert notebook.cells[6].outputs == []
