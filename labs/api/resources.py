@@ -19,6 +19,7 @@ class ResourceType:
 
     ``resource`` is the name used in errors, in the store and by controllers: ``pods``,
     ``deployments.apps``. ``has_generation``: spec changes raise metadata.generation.
+    ``stored_as``: the resource that this one is a view of (``labs.api.views``).
     """
 
     group: str
@@ -33,13 +34,14 @@ class ResourceType:
     has_generation: bool = False
     allows_unconditional_update: bool = True
     allows_create_on_update: bool = False
+    stored_as: str = ""
     resource: str = field(init=False)
     api_version: str = field(init=False)
 
     def __post_init__(self) -> None:
         suffix = f".{self.group}" if self.group else ""
         prefix = f"{self.group}/" if self.group else ""
-        object.__setattr__(self, "resource", self.plural + suffix)
+        object.__setattr__(self, "resource", self.stored_as or self.plural + suffix)
         object.__setattr__(self, "api_version", prefix + self.version)
 
     @property

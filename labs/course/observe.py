@@ -28,12 +28,16 @@ class Observer:
         self._namespace = namespace
         self._selector = selector
         self._core = kubernetes_client.CoreV1Api()
+        self._looked: datetime | None = None
         self._pods: list[dict[str, Any]] = []
         self._nodes: list[dict[str, Any]] = []
 
     def look(self) -> None:
-        """Take one look."""
+        """Take one look; a second one at the same time adds nothing."""
         now = self._lab.now()
+        if self._looked == now:
+            return
+        self._looked = now
         for pod in self._core.list_namespaced_pod(self._namespace, label_selector=self._selector).items:
             zone = (pod.metadata.labels or {}).get(ZONE_LABEL, "")
             row = {"time": now, "pod": pod.metadata.name, "node": pod.spec.node_name or "", "zone": zone}

@@ -36,10 +36,10 @@ class Route:
 
     def matches(self, host: str, path: str) -> bool:
         """Whether a request is meant."""
-        if self.host.startswith("*."):
-            is_host = host.partition(".")[2] == self.host[2:]
-        else:
-            is_host = self.host in ("", host)
+        wanted, asked = self.host, host
+        if wanted.startswith("*."):
+            wanted, asked = wanted[2:], host.partition(".")[2]
+        is_host = wanted in ("", asked)
         if self.is_exact or not is_host:
             return is_host and path == self.path
         prefix = self.path.rstrip("/")
@@ -123,9 +123,7 @@ class Balancers:
                 return found
         return None
 
-    def _find_route(
-        self, namespace: str, name: str, routes: list[Route], host: str, path: str
-    ) -> LoadBalancer | None:
+    def _find_route(self, namespace: str, name: str, routes: list[Route], host: str, path: str) -> LoadBalancer | None:
         first = self.groups[_group_key(name, routes[0].target)]
         names = {route.host for route in routes} | set(self._names(INGRESSES, namespace, name))
         matching = [route for route in routes if route.matches(host, path or "/")]
@@ -146,11 +144,13 @@ class Balancers:
     # Services.
 
     def _service_changed(self, event: WatchEvent) -> None:
-        metadata = event.object["metadata"]
-        if event.type == "DELETED":
-            self._drop((metadata["namespace"], metadata["name"]))
+        key = (event.object["metadata"]["namespace"], event.object["metadata"]["name"])
+        # As it is by now: it may have gone since the event.
+        service = self._client.get("services", *key)
+        if service is None:
+            self._drop(key)
         else:
-            self._balance_service(event.object)
+            self._balance_service(service)
 
     def _drop(self, key: Key) -> None:
         balancer = self.groups.pop(key, None)
@@ -184,11 +184,12 @@ class Balancers:
     # Ingresses.
 
     def _ingress_changed(self, event: WatchEvent) -> None:
-        metadata = event.object["metadata"]
-        if event.type == "DELETED":
-            self._drop_ingress(metadata["namespace"], metadata["name"], keeping=())
+        key = (event.object["metadata"]["namespace"], event.object["metadata"]["name"])
+        ingress = self._client.get(INGRESSES, *key)
+        if ingress is None:
+            self._drop_ingress(*key, keeping=())
         else:
-            self._balance_ingress(event.object)
+            self._balance_ingress(ingress)
 
     def _balance_ingresses(self) -> None:
         for ingress in self._client.list(INGRESSES):
@@ -197,8 +198,8 @@ class Balancers:
     def _is_ours(self, ingress: Object) -> bool:
         named = ingress["spec"].get("ingressClassName")
         if named is None:
-            return at(ingress, "metadata", "annotations", CLASS_ANNOTATION) == "alb"
-        return at(self._client.get(INGRESS_CLASSES, "", named), "spec", "controller") == ALB_CONTROLLER
+            return bool(at(ingress, "metadata", "annotations", CLASS_ANNOTATION) == "alb")
+        return bool(at(self._client.get(INGRESS_CLASSES, "", named), "spec", "controller") == ALB_CONTROLLER)
 
     def _drop_ingress(self, namespace: str, name: str, keeping: tuple[Key, ...]) -> None:
         gone = [

@@ -62,20 +62,28 @@ def settings_of(service: Object) -> BalancerSettings:
         return default
 
     def seconds(name: str, default: int) -> int:
-        return to_ns(float(text(name, str(default))))
+        return to_ns(_number(text(name, ""), default))
+
+    def count(name: str, default: int) -> int:
+        return max(1, int(_number(text(f"healthcheck-{name}", "") or text(name, ""), default)))
 
     group = _attributes(text("target-group-attributes", ""))
     balancer = _attributes(text("attributes", "") or text("load-balancer-attributes", ""))
     return BalancerSettings(
-        interval_ns=seconds("healthcheck-interval", 15),
+        interval_ns=max(SECOND_NS, seconds("healthcheck-interval", 15)),
         timeout_ns=seconds("healthcheck-timeout", 5),
-        healthy_threshold=int(text("healthcheck-healthy-threshold", text("healthy-threshold", "2"))),
-        unhealthy_threshold=int(text("healthcheck-unhealthy-threshold", text("unhealthy-threshold", "2"))),
+        healthy_threshold=count("healthy-threshold", 2),
+        unhealthy_threshold=count("unhealthy-threshold", 2),
         path=text("healthcheck-path", "/"),
-        deregistration_delay_ns=to_ns(float(group.get("deregistration_delay.timeout_seconds", "300"))),
-        idle_timeout_ns=to_ns(float(balancer.get("idle_timeout.timeout_seconds", "60"))),
+        deregistration_delay_ns=to_ns(_number(group.get("deregistration_delay.timeout_seconds", ""), 300)),
+        idle_timeout_ns=to_ns(_number(balancer.get("idle_timeout.timeout_seconds", ""), 60)),
         uses_least_outstanding=group.get("load_balancing.algorithm.type") == "least_outstanding_requests",
     )
+
+
+def _number(text: str, default: int) -> float:
+    """The number, or the default where there is none (the controller refuses it and keeps what was)."""
+    return float(text) if text.isdecimal() else default
 
 
 def _attributes(text: str) -> dict[str, str]:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from labs.api.client import Client
-from labs.api.store import Object, WatchEvent
-from labs.dataplane.load_balancer import Address, LoadBalancer, settings_of
+from labs.dataplane.addresses import VPC
+from labs.dataplane.balancers import Balancers
+from labs.dataplane.load_balancer import Address, LoadBalancer
+from labs.dataplane.policies import PolicyAgent
 from labs.dataplane.process import Answer, Check, Place
 from labs.dataplane.service_views import Endpoint, EndpointTable, ServicePort, ServiceProxies
 from labs.dataplane.traffic.balancer import Balancer, LeastOutstanding, RandomChoice, RoundRobin
@@ -22,10 +24,12 @@ from labs.dataplane.traffic.cpu import CpuShape
 from labs.dataplane.traffic.demand import Demand
 from labs.dataplane.traffic.policy import Policy
 from labs.dataplane.traffic.station import Profile, Station
+from labs.errors import UsageError
 from labs.sim.streams import Streams
 from labs.units import MICROSECOND_NS
 
-EXTERNAL_DNS = "external-dns.alpha.kubernetes.io/hostname"
+VPC_ADDRESS = str(VPC[-2])
+"""Where policies see load balancers and databases: in the VPC, but no pod's."""
 _PORTS = {"http": 80, "https": 443, "postgres": 5432, "postgresql": 5432, "mysql": 3306}
 
 
@@ -139,7 +143,7 @@ class Network:
 
     def _check_target(self, address: Address, check: Check, answer: Callable[[Answer], None]) -> None:
         """A load balancer's health check: no answer where policies keep it out."""
-        if self._policies.enforcement.allows(BALANCER_ADDRESS, *address):
+        if self._policies.enforcement.allows(VPC_ADDRESS, *address):
             self.check(address, check, answer)
 
     def _repush(self) -> None:
@@ -179,11 +183,13 @@ class Network:
         self._places[station] = Place("", endpoint.zone, endpoint.ip)
         return station
 
-    def _reached(self, source: str, endpoint: Endpoint, *, is_named: bool = False) -> Station:
-        """The station that a caller at the address ``source`` reaches: a silent one where policies forbid it."""
+    def _allows(self, caller: str, target: str, port: int) -> bool:
+        """Whether policies let a caller at an address find a target by name and reach it."""
         enforcement = self._policies.enforcement
-        if enforcement.allows(source, *endpoint.address) and not (is_named and not enforcement.resolves_names(source)):
-            return self._station(endpoint)
+        return enforcement.allows(caller, target, port) and enforcement.resolves_names(caller)
+
+    def _wall(self, endpoint: Endpoint) -> Station:
+        """What is reached in place of an address that policies forbid: packets are lost, callers time out."""
         wall = self._walled.get(endpoint.address)
         if wall is None:
             wall = self._walled[endpoint.address] = self._idle_station(endpoint)
@@ -196,15 +202,14 @@ class Network:
         """A client for ``url`` as a pod at ``caller`` in ``namespace`` has it; None when the name is unknown.
 
         A Service need not exist yet: until it does, there is no endpoint. ``name`` names the random stream.
+        Raises UsageError for what is no URL.
         """
-        parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
-        host = parts.hostname or ""
-        port = parts.port or _PORTS.get(parts.scheme, 80)
-        balancer = self._balancing.find(host, parts.path)
+        host, port, path = _split(url)
+        balancer = self._balancing.find(host, path)
         if balancer is not None:
-            return self._through_balancer(balancer, caller, policy, name)
+            return self._through_balancer(balancer, caller, port, policy, name)
         if host in self._hosts:
-            return self._to_host(host, caller, policy, name)
+            return self._to_host(host, caller, port, policy, name)
         key = self._service_for(host, port, namespace)
         if key is None:
             return None
@@ -222,7 +227,9 @@ class Network:
             return None
         return ServicePort(labels[1] if len(labels) > 1 else namespace, labels[0], port)
 
-    def _through_balancer(self, balancer: LoadBalancer, caller: Place, policy: Policy, name: str) -> Connection:
+    def _through_balancer(
+        self, balancer: LoadBalancer, caller: Place, port: int, policy: Policy, name: str
+    ) -> Connection:
         choice: Balancer = LeastOutstanding() if balancer.settings.uses_least_outstanding else RoundRobin()
         gateway = Gateway(self._latencies.to_balancer_ns, balancer.settings.idle_timeout_ns)
         client = self._new_client(policy, choice, name, gateway)
@@ -231,8 +238,16 @@ class Network:
         behind_ns = (latencies.same_zone_ns + 2 * latencies.cross_zone_ns) // 3
 
         def push(endpoints: Sequence[Endpoint]) -> None:
-            source = BALANCER_ADDRESS if self._may_leave(caller, port) else caller.pod_ip
-            client.update([self._reached(source, endpoint) for endpoint in endpoints], lambda _: behind_ns)
+            is_let_out = self._allows(caller.pod_ip, VPC_ADDRESS, port)
+            client.update(
+                [
+                    self._station(endpoint)
+                    if is_let_out and self._policies.enforcement.allows(VPC_ADDRESS, *endpoint.address)
+                    else self._wall(endpoint)
+                    for endpoint in endpoints
+                ],
+                lambda _: behind_ns,
+            )
 
         token = balancer.attach(push)
         return self._opened(client, caller, balancer.target, lambda: balancer.detach(token))
@@ -242,18 +257,23 @@ class Network:
         client = self._new_client(policy, RandomChoice(stream), name, None)
 
         def push(endpoints: Sequence[Endpoint]) -> None:
-            stations = [self._reached(caller.pod_ip, endpoint, is_named=True) for endpoint in endpoints]
+            stations = [
+                self._station(endpoint) if self._allows(caller.pod_ip, *endpoint.address) else self._wall(endpoint)
+                for endpoint in endpoints
+            ]
             client.update(stations, self._latency_from(caller))
 
         token = self._proxies.attach(caller.node, key, push)
         target = f"{key.namespace}/{key.service}"
         return self._opened(client, caller, target, lambda: self._proxies.detach(caller.node, key, token))
 
-    def _to_host(self, host: str, caller: Place, policy: Policy, name: str) -> Connection:
+    def _to_host(self, host: str, caller: Place, port: int, policy: Policy, name: str) -> Connection:
         client = self._new_client(policy, RoundRobin(), name, None)
 
         def push() -> None:
-            client.update([self._hosts[host].station], self._latency_from(caller))
+            is_let_out = self._allows(caller.pod_ip, VPC_ADDRESS, port)
+            station = self._hosts[host].station if is_let_out else self._wall(Endpoint(host, port, True, True, False))
+            client.update([station], self._latency_from(caller))
 
         push()
         pushes = self._host_pushes.setdefault(host, [])
@@ -275,3 +295,11 @@ class Network:
         self.connections[client] = connection
         return connection
 
+
+def _split(url: str) -> tuple[str, int, str]:
+    """Host, port and path."""
+    try:
+        parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
+        return parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 80), parts.path
+    except ValueError as error:
+        raise UsageError(f"{url!r} is not a URL ({error}); write for example http://frontend:80/.") from None

@@ -1,7 +1,7 @@
 """NetworkPolicies as the nodes enforce them: which pod may open a connection to which.
 
 Source: kubernetes networking.k8s.io/v1 API conventions; aws/amazon-vpc-cni-k8s network policy agent (standard mode: a
-new pod may do everything until its policies have reached the node).
+new pod may do everything until its policies have reached the node, and others do not know its address until then).
 """
 
 from __future__ import annotations
@@ -225,8 +225,7 @@ class PolicyAgent:
     def _pods(self, pods: Iterable[Object]) -> dict[str, PodFacts]:
         """Pods by address. Those on the host's network have none of their own, and no policy is about them."""
         labels = {
-            item["metadata"]["name"]: item["metadata"].get("labels") or {}
-            for item in self._client.list("namespaces")
+            item["metadata"]["name"]: item["metadata"].get("labels") or {} for item in self._client.list("namespaces")
         }
         found = {}
         for pod in pods:

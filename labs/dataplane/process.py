@@ -66,7 +66,7 @@ class Surroundings:
     @property
     def environment(self) -> dict[str, str]:
         """Variables with a literal value."""
-        return {entry["name"]: entry.get("value", "") for entry in self.container.get("env") or []}
+        return {entry["name"]: entry.get("value") or "" for entry in self.container.get("env") or []}
 
 
 class Process(Protocol):

@@ -76,6 +76,17 @@ def test_most_of_a_statefulset_may_not_change() -> None:
         cluster.patch("statefulsets.apps", "db", lambda spec: {**spec, "serviceName": "other"})
 
 
+def test_a_statefulset_may_mount_its_claim_templates() -> None:
+    template = pod_template("db")
+    template["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+    claim = {
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    spec = {"selector": {"matchLabels": {"app": "db"}}, "template": template, "volumeClaimTemplates": [claim]}
+    Cluster().create("statefulsets.apps", {"metadata": {"name": "db"}, "spec": spec})
+
+
 def test_a_claim_needs_an_access_mode_and_a_size() -> None:
     text = refusal("persistentvolumeclaims", {"metadata": {"name": "data"}, "spec": {}})
     assert text == (

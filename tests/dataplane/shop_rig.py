@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +14,9 @@ from labs.dataplane.cloud import ZONES
 from labs.dataplane.database import DatabaseConfig
 from labs.dataplane.dataplane import Dataplane, DataplaneConfig
 from labs.dataplane.machines import NodeGroup
+from labs.dataplane.programs.catalogue import DEMAND_ANNOTATION
 from labs.dataplane.service_views import ENDPOINT_SLICES
+from labs.dataplane.traffic.outcome import Outcome
 from labs.sim.loop import Loop
 from labs.sim.streams import Streams
 from labs.sim.trace import Trace
@@ -93,11 +97,22 @@ class Shop:
         self.client.create("pods", {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
         self.client.bind("default", name, node or self.nodes[0])
 
-    def frontends(self, count: int, **container: Any) -> None:
+    def frontends(self, count: int, demand: dict[str, Any], **container: Any) -> None:
         for number in range(count):
             extra = {"readinessProbe": READINESS, **container}
             node = self.nodes[number % len(self.nodes)]
-            self.pod(f"frontend-{number}", "example.com/shop/frontend:1", node, container=extra)
+            annotations = {DEMAND_ANNOTATION: json.dumps({"cpu_ms": 8, **demand})}
+            image = "example.com/shop/frontend:1"
+            self.pod(f"frontend-{number}", image, node, container=extra, annotations=annotations)
+
+    def shoppers(self, rate_per_s: float, url: str = "http://shop.example.com/") -> None:
+        variables = [{"name": "RATE_PER_S", "value": str(rate_per_s)}, {"name": "TARGET_URL", "value": url}]
+        self.pod("shopper-0", "example.com/shop/shopper:1", container={"env": variables})
+
+    def outcomes(self, start: int = 0) -> dict[str, int]:
+        """How often each outcome is in the ledger's rows from ``start`` on."""
+        found = Counter(Outcome(code).name for code in self.dataplane.ledger.rows(start)["outcome"].tolist())
+        return dict(found)
 
     def delete(self, name: str, grace_s: int | None = None) -> None:
         self.client.delete("pods", "default", name, DeleteOptions(grace_period_seconds=grace_s))
@@ -138,7 +153,7 @@ def build_shop(seed: int = 7, nodes: int = 2, instance_type: str = "m5.xlarge") 
     return shop
 
 
-def build_whole_shop(seed: int = 7, frontends: int = 5, **container: Any) -> Shop:
+def build_whole_shop(seed: int = 7, frontends: int = 5, demand: dict[str, Any] | None = None, **container: Any) -> Shop:
     """Three tiers and a database behind a load balancer, ready to serve."""
     shop = build_shop(seed)
     host = shop.dataplane.databases["shop-db"].host
@@ -148,6 +163,6 @@ def build_whole_shop(seed: int = 7, frontends: int = 5, **container: Any) -> Sho
         for number in range(2):
             shop.pod(f"{app}-{number}", f"example.com/shop/{app}:1", container={"readinessProbe": READINESS})
     shop.service("frontend", type="LoadBalancer", annotations=LOAD_BALANCER)
-    shop.frontends(frontends, **container)
+    shop.frontends(frontends, demand or {}, **container)
     shop.run(60)
     return shop

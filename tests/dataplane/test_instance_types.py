@@ -18,7 +18,9 @@ def test_cpu_reserved_grows_ever_slower(vcpus: int, millicores: int) -> None:
     assert reserved_cpu_millicores(vcpus) == millicores
 
 
-@pytest.mark.parametrize(("name", "pods"), [("t3.medium", 17), ("m5.large", 29), ("m5.xlarge", 58), ("m5.4xlarge", 234)])
+@pytest.mark.parametrize(
+    ("name", "pods"), [("t3.medium", 17), ("m5.large", 29), ("m5.xlarge", 58), ("m5.4xlarge", 234)]
+)
 def test_pods_follow_network_interfaces(name: str, pods: int) -> None:
     assert max_pods(instance_spec(name)) == pods
 

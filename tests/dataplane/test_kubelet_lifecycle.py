@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from cluster_rig import Cluster, build_cluster
 
 SLEEP_FOREVER = {"image": "busybox:1.36", "command": ["sh", "-c", "sleep 1000000"]}
@@ -84,7 +86,7 @@ def test_crashing_container_waits_longer_each_time(cluster: Cluster) -> None:
         terminated = state["state"].get("terminated") or state["lastState"].get("terminated")
         if terminated and terminated["containerID"] not in [known for known, _ in starts]:
             starts.append((terminated["containerID"], cluster.seconds))
-    waits = [later - earlier for (_, earlier), (_, later) in zip(starts, starts[1:], strict=False)]
+    waits = [later - earlier for (_, earlier), (_, later) in pairwise(starts)]
     assert waits[0] < 3
     for wait, least in zip(waits[1:], (10, 20, 40, 80), strict=False):
         assert least <= wait <= least * 1.5 + 4
@@ -122,6 +124,48 @@ def test_init_containers_run_first_one_by_one(cluster: Cluster) -> None:
     assert cluster.is_ready("web")
     first, second = cluster.get("web")["status"]["initContainerStatuses"]
     assert first["state"]["terminated"]["finishedAt"] <= second["state"]["terminated"]["startedAt"]
+
+
+def test_sidecar_ends_after_the_job_and_the_pod_succeeds(cluster: Cluster) -> None:
+    node = cluster.node()
+    cluster.run(1)
+    sidecar = {"name": "proxy", "image": "example.com/proxy:1", "restartPolicy": "Always"}
+    cluster.pod("job", node, restartPolicy="Never", initContainers=[sidecar], container=shell("sleep 5"))
+    cluster.run(10)
+    assert cluster.get("job")["status"]["initContainerStatuses"][0]["started"] is True
+    assert cluster.phase("job") == "Running"
+    cluster.run(10)
+    assert cluster.phase("job") == "Succeeded"
+    assert "terminated" in cluster.get("job")["status"]["initContainerStatuses"][0]["state"]
+
+
+def test_crashing_sidecar_does_not_make_the_pod_pending_again(cluster: Cluster) -> None:
+    node = cluster.node()
+    cluster.run(1)
+    sidecar = {"name": "proxy", "restartPolicy": "Always", **shell("sleep 4; exit 1")}
+    cluster.pod("web", node, initContainers=[sidecar])
+    phases = []
+    for _ in range(60):
+        cluster.run(0.5)
+        phases.append(cluster.phase("web"))
+    assert phases == sorted(phases), "Pending, then Running"
+    assert cluster.get("web")["status"]["initContainerStatuses"][0]["restartCount"] >= 1
+
+
+def test_pod_deleted_in_the_moment_of_its_end_does_not_stay(cluster: Cluster) -> None:
+    node = cluster.node()
+    cluster.run(1)
+    cluster.pod("job", node, restartPolicy="Never", container=shell("sleep 5"))
+    cluster.run(2)
+    while cluster.phase("job") != "Succeeded":
+        assert cluster.loop.next_ns is not None
+        cluster.loop.run_until(cluster.loop.next_ns)
+    # The deletion was stored a moment before the last status, and the kubelet hears of it after.
+    finished = cluster.get("job")
+    metadata = {**finished["metadata"], "deletionTimestamp": "2026-03-02T09:00:40Z", "deletionGracePeriodSeconds": 30}
+    cluster.api.store.put("pods", {**finished, "metadata": metadata})
+    cluster.run(3)
+    assert cluster.client.get("pods", "default", "job") is None
 
 
 def test_deletion_waits_for_the_program_and_frees_the_name(cluster: Cluster) -> None:

@@ -153,7 +153,12 @@ def test_deletion_stops_liveness_but_not_readiness(probed: Cluster, ward: Ward) 
             False,
             'Get "http://10.0.0.9:80/x": dial tcp 10.0.0.9:80: connect: connection refused',
         ),
-        ({"tcpSocket": {"port": 80}}, Answer(is_refused=True), False, "dial tcp 10.0.0.9:80: connect: connection refused"),
+        (
+            {"tcpSocket": {"port": 80}},
+            Answer(is_refused=True),
+            False,
+            "dial tcp 10.0.0.9:80: connect: connection refused",
+        ),
         ({"exec": {"command": ["cat", "/x"]}}, Answer(exit_code=1, output="no such file"), False, "no such file"),
         (
             {"exec": {"command": ["cat", "/x"]}},

@@ -45,7 +45,12 @@ def test_phase_follows_upstream_table(states: list[str], policy: str, is_leaving
 
 @pytest.mark.parametrize(
     ("init", "policy", "phase"),
-    [("waiting", "Always", "Pending"), ("running", "Never", "Pending"), ("1", "Never", "Failed"), ("1", "Always", "Pending")],
+    [
+        ("waiting", "Always", "Pending"),
+        ("running", "Never", "Pending"),
+        ("1", "Never", "Failed"),
+        ("1", "Always", "Pending"),
+    ],
 )
 def test_init_container_holds_the_phase(init: str, policy: str, phase: str) -> None:
     containers = [container(init, "first", is_init=True), container("waiting")]

@@ -22,6 +22,7 @@ ZERO_STRUCTS = {
     "StatefulSetSpec": ("template", "updateStrategy"),
     "JobSpec": ("template",),
     "CronJobSpec": ("jobTemplate",),
+    "PersistentVolumeClaimSpec": ("resources",),
     "HorizontalPodAutoscalerSpec": ("scaleTargetRef",),
     "ServiceStatus": ("loadBalancer",),
     "IngressStatus": ("loadBalancer",),
@@ -51,7 +52,9 @@ UNTYPED = Definition("", {})
 
 
 def is_atomic(field: Field | None, value_type: Definition) -> bool:
-    """Whether a map or struct is owned as one."""
+    """Whether a map or struct is owned as one; what is kept raw (``data`` of a ControllerRevision) always is."""
+    if value_type.name.endswith("RawExtension"):
+        return True
     place = field.schema if field is not None else {}
     return "atomic" in (place.get("x-kubernetes-map-type"), value_type.schema.get("x-kubernetes-map-type"))
 

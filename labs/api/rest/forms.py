@@ -11,13 +11,14 @@ from typing import Any
 import yaml
 
 from labs import errors
-from labs.api.resources import ResourceType
+from labs.api.resources import BY_RESOURCE, ResourceType
 from labs.api.rest.custom_columns import CUSTOM_COLUMNS
 from labs.api.rest.message import JSON, Request, Response, encode
 from labs.api.rest.negotiation import Form
 from labs.api.store import Object
 from labs.api.tables.custom import render_crd_table
 from labs.api.tables.render import render_table
+from labs.api.views import to_view
 
 INCLUDES = ("", "None", "Metadata", "Object")
 
@@ -34,7 +35,7 @@ def bare(obj: Object) -> Object:
 
 def typed(kind: ResourceType, obj: Object) -> Object:
     """The object with kind and apiVersion first, as Go prints them."""
-    return {"kind": kind.kind, "apiVersion": kind.api_version, **bare(obj)}
+    return {"kind": kind.kind, "apiVersion": kind.api_version, **bare(to_view(kind, obj))}
 
 
 def table(kind: ResourceType, objects: Sequence[Object], now_ns: int, form: Form, include: str) -> Object:
@@ -43,7 +44,7 @@ def table(kind: ResourceType, objects: Sequence[Object], now_ns: int, form: Form
         raise errors.bad_request(f'unrecognized includeObject value: "{include}"')
     columns = CUSTOM_COLUMNS.get(kind.resource)
     if columns is None:
-        rendered = render_table(kind.group_version_kind, objects, now_ns)
+        rendered = render_table(BY_RESOURCE.get(kind.resource, kind).group_version_kind, objects, now_ns)
     else:
         rendered = render_crd_table(columns, objects, now_ns)
     rows = []
@@ -90,7 +91,7 @@ def shape_list(
         "kind": f"{kind.kind}List",
         "apiVersion": kind.api_version,
         "metadata": metadata,
-        "items": [bare(obj) for obj in objects],
+        "items": [bare(to_view(kind, obj)) for obj in objects],
     }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from labs import errors
 from labs.api.resources import ResourceType
+from labs.api.views import VIEW_TYPES
 
 GroupVersion = tuple[str, str]
 COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
@@ -54,7 +55,7 @@ class Routes:
         if self._count != len(self._types):
             self._count = len(self._types)
             self._by_version = {}
-            for kind in self._types.values():
+            for kind in (*self._types.values(), *VIEW_TYPES):
                 self._by_version.setdefault((kind.group, kind.version), {})[kind.plural] = kind
         return self._by_version
 

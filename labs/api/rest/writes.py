@@ -18,6 +18,7 @@ from labs.api.rest.routes import Route
 from labs.api.rest.selection import parse_selection
 from labs.api.rest.strict import check_fields
 from labs.api.store import Object
+from labs.api.views import to_stored, to_view
 from labs.errors import ApiError
 
 RETURNS_OBJECT_ON_DELETE = (
@@ -50,7 +51,7 @@ def create(api: ApiServer, request: Request, route: Route) -> Written:
     warned: list[str] = []
     stored = api.create(
         route.type.resource,
-        obj,
+        to_stored(route.type, obj),
         user=request.user,
         manager=options.manager,
         is_dry_run=options.is_dry_run,
@@ -91,7 +92,7 @@ def update(api: ApiServer, request: Request, route: Route) -> Written:
     warned: list[str] = []
     stored = api.update(
         route.type.resource,
-        obj,
+        to_stored(route.type, obj),
         subresource=route.subresource,
         user=request.user,
         manager=options.manager,
@@ -108,14 +109,14 @@ def patch(api: ApiServer, request: Request, route: Route) -> Written:
     media = patching.patch_media_type(request)
     if media == patching.APPLY:
         return _apply(api, request, route)
-    old = api.require(route.type.resource, route.namespace, route.name)
+    old = to_view(route.type, api.require(route.type.resource, route.namespace, route.name))
     new = patching.patched(route.type, old, media, request.body)
     warnings = check_fields(route.type, new, options.field_validation)
     _check_identity(new, route)
     warned: list[str] = []
     stored = api.update(
         route.type.resource,
-        new,
+        to_stored(route.type, new),
         subresource=route.subresource,
         user=request.user,
         manager=options.manager,
@@ -152,7 +153,7 @@ def _apply(api: ApiServer, request: Request, route: Route) -> Written:
     warned: list[str] = []
     stored, is_new = api.apply(
         route.type.resource,
-        applied,
+        to_stored(route.type, applied),
         subresource=route.subresource,
         user=request.user,
         manager=options.manager,

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from labs.api.strategies.pod_defaults import default_template
-from labs.api.strategies.rules import at_most_all, immutable, int_or_percent, not_negative, one_of
+from labs.api.strategies.rules import at_most_all, immutable, int_or_percent, label_map, not_negative, one_of
 from labs.api.strategies.storage import default_claim
-from labs.api.strategies.workloads import is_zero, selector_problems, set_missing, validate_template
-from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, required
+from labs.api.strategies.workloads import is_zero, selector_problems, set_missing
+from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required
 
 CHANGEABLE = (
     "replicas",
@@ -67,10 +67,22 @@ def _validate(obj: Object) -> list[FieldError]:
     own, mismatch = selector_problems(spec, "empty selector is invalid for statefulset")
     problems += own
     problems += mismatch if spec.get("selector") is not None else []
-    of_template = validate_template(spec, "spec.template")
-    deadline = "spec.template.spec.activeDeadlineSeconds"
-    text = "activeDeadlineSeconds in StatefulSet is not Supported"
-    return problems + [forbidden(deadline, text) if item.field == deadline else item for item in of_template]
+    return problems + _template_problems(spec["template"])
+
+
+def _template_problems(template: dict[str, Any]) -> list[FieldError]:
+    """``ValidatePodTemplateSpecForStatefulSet``: the pods' own spec is left to their creation.
+
+    Its volumes are not whole here: those of the claim templates come with each pod.
+    """
+    path, pod_spec = "spec.template", template["spec"]
+    problems = label_map(template["metadata"].get("labels"), f"{path}.labels")
+    if pod_spec.get("restartPolicy") != "Always":
+        problems.append(not_supported(f"{path}.spec.restartPolicy", pod_spec.get("restartPolicy"), ("Always",)))
+    if pod_spec.get("activeDeadlineSeconds") is not None:
+        text = "activeDeadlineSeconds in StatefulSet is not Supported"
+        problems.append(forbidden(f"{path}.spec.activeDeadlineSeconds", text))
+    return problems
 
 
 def _strategy_problems(strategy: dict[str, Any]) -> list[FieldError]:

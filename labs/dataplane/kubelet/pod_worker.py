@@ -25,7 +25,7 @@ from labs.dataplane.kubelet.probes import (
     failure_text,
     probe_spec,
 )
-from labs.dataplane.kubelet.status import TERMINAL_PHASES, PodFacts, pod_status
+from labs.dataplane.kubelet.status import TERMINAL_PHASES, PodFacts, is_initialized, pod_status
 from labs.dataplane.process import Answer
 from labs.errors import ApiError
 from labs.units import SECOND_NS
@@ -95,8 +95,13 @@ class PodWorker:
         """The API object changed."""
         self.pod = pod
         metadata = pod["metadata"]
-        if "deletionTimestamp" in metadata and not self.is_over:
+        if "deletionTimestamp" not in metadata:
+            return
+        if not self.is_over:
             stopper.leave(self, max(1, metadata.get("deletionGracePeriodSeconds") or 0) * SECOND_NS)
+        elif not self.is_leaving:  # deleted in the moment in which it ended: nobody else would remove it
+            self.is_leaving = True
+            self.host.loop.after(self.host.until_relist_ns(), self.remove_object)
 
     def on_removed(self) -> None:
         """The API object is gone: what still runs gets the least grace there is."""
@@ -140,9 +145,23 @@ class PodWorker:
             return
         phase = self.write_status()
         if phase in TERMINAL_PHASES:
-            self._end()
+            self.is_over = True
+            self._leave_sandbox()
         else:
+            self._stop_needless_sidecars()
             self.advance()
+
+    def _stop_needless_sidecars(self) -> None:
+        """Sidecars end when every other container has ended for good."""
+        regular = [container for container in self.containers if not container.is_init]
+        if any(container.termination is None or self._shall_run(container) for container in regular):
+            return
+        for container in self.containers:
+            stopper.stop(self, container, self._grace_ns(), f"Stopping container {container.name}")
+
+    def _grace_ns(self) -> int:
+        grace_s: int = self.pod["spec"].get("terminationGracePeriodSeconds", DEFAULT_GRACE_S)
+        return grace_s * SECOND_NS
 
     def advance(self) -> None:
         """Start the next container that may start, one at a time."""
@@ -161,7 +180,7 @@ class PodWorker:
                 if container.is_sidecar:
                     if not container.is_running:
                         yield container
-                    if not container.is_started:
+                    if not container.is_started and not is_initialized(self.containers):
                         return
                 elif not container.has_succeeded:
                     if not container.is_running and self._shall_run(container):
@@ -266,11 +285,9 @@ class PodWorker:
             container.is_ready = is_good
             self.write_status()
         elif not is_good:
-            grace_s = spec.grace_s
-            if grace_s is None:
-                grace_s = self.pod["spec"].get("terminationGracePeriodSeconds", DEFAULT_GRACE_S)
+            grace_ns = self._grace_ns() if spec.grace_s is None else spec.grace_s * SECOND_NS
             text = f"Container {container.name} failed {spec.kind} probe, will be restarted"
-            stopper.stop(self, container, grace_s * SECOND_NS, text)
+            stopper.stop(self, container, grace_ns, text)
         elif spec.kind == STARTUP:
             self._started_up(container)
 
@@ -318,14 +335,6 @@ class PodWorker:
             self.pod = self.host.client.set_status("pods", base, status)
         phase: str = status["phase"]
         return phase
-
-    def _end(self) -> None:
-        """Every container has ended for good; the object stays until somebody deletes it."""
-        for container in self.containers:
-            if container.process is not None:
-                stopper.stop(self, container, DEFAULT_GRACE_S * SECOND_NS, f"Stopping container {container.name}")
-        self.is_over = True
-        self._leave_sandbox()
 
     def remove_object(self) -> None:
         """The last step of a graceful deletion."""

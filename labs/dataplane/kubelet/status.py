@@ -32,7 +32,7 @@ class PodFacts:
 def pod_phase(containers: Sequence[Container], restart_policy: str, is_leaving: bool) -> str:
     """The phase: the first row of upstream's table that fits."""
     init_phase = _init_phase([c for c in containers if c.is_init], restart_policy)
-    if init_phase is not None and not is_leaving:
+    if init_phase is not None and not is_leaving and not is_initialized(containers):
         return init_phase
     counted = [c for c in containers if not c.is_init or c.is_sidecar]
     if any(_is_waiting(c) for c in counted if not c.is_init) and not is_leaving:
@@ -41,6 +41,11 @@ def pod_phase(containers: Sequence[Container], restart_policy: str, is_leaving: 
         return "Running"
     regular = [c for c in containers if not c.is_init]
     return _stopped_phase(regular, restart_policy, is_leaving)
+
+
+def is_initialized(containers: Sequence[Container]) -> bool:
+    """Whether a regular container has run: from then on, what becomes of a sidecar no longer holds the pod back."""
+    return any(c.container_id for c in containers if not c.is_init)
 
 
 def _init_phase(init: Sequence[Container], restart_policy: str) -> str | None:
@@ -82,7 +87,7 @@ def condition_values(
     containers_ready = _containers_ready(containers, phase)
     return [
         _condition("PodReadyToStartContainers", facts.is_sandbox_ready),
-        _initialized([c for c in containers if c.is_init], phase),
+        _initialized([] if is_initialized(containers) else [c for c in containers if c.is_init], phase),
         _ready(containers_ready, gates, old),
         {**containers_ready, "type": "ContainersReady"},
     ]

@@ -22,6 +22,8 @@ from labs.errors import UsageError
 from labs.units import MILLISECOND_NS
 
 DEMAND_ANNOTATION = "chaos-crunch.io/demand"
+LARGEST = 1e9
+"""No field means anything from here up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,6 @@ class Entry:
     idle_millicores: float = 1.0
     memory_mib: float = 12.0
     memory_mib_per_call: float = 0.0
-    access_log: bool = False
     calls: tuple[CallModel, ...] = ()
 
     def profile(self) -> Profile:
@@ -93,25 +94,47 @@ class Entry:
         )
 
 
+_CHOICES = {
+    "kind": ("server", "shopper", "fortio", "idle"),
+    "shape": ("exponential", "lognormal", "gamma", "fixed"),
+    "on_term": ("exit", "drain", "ignore"),
+}
+
+
 def parse_entry(row: Mapping[str, Any]) -> Entry:
-    """The typed row. Raises UsageError for a field that does not exist or has another type."""
-    known = {field.name: field.default for field in fields(Entry)}
+    """The typed row. Raises UsageError for a field that does not exist, has another type or is out of range."""
     for name, value in row.items():
-        if name not in known:
-            raise UsageError(f"The demand catalogue has no field {name!r}; use one of {', '.join(sorted(known))}.")
-        default = known[name]
-        wanted = (int, float) if isinstance(default, float) else type(default)
-        if name != "calls" and (isinstance(value, bool) != isinstance(default, bool) or not isinstance(value, wanted)):
-            raise UsageError(f"The field {name!r} of a demand is like {default!r}; {value!r} is not.")
-    return Entry(**{**row, "calls": tuple(_parse_call(call) for call in row.get("calls") or ())})
+        if name != "calls":
+            _check_field(Entry, name, value)
+    calls = row.get("calls") or ()
+    if not isinstance(calls, (list, tuple)):
+        raise UsageError(f"The field 'calls' of a demand is a list; {calls!r} is not.")
+    entry = Entry(**{**row, "calls": tuple(_parse_call(call) for call in calls)})
+    if entry.workers < 1 or entry.error_rate > 1:
+        raise UsageError("A demand has at least 1 worker and an error_rate of at most 1; mend the number.")
+    return entry
 
 
-def _parse_call(row: Mapping[str, Any]) -> CallModel:
-    try:
-        return CallModel(**row)
-    except TypeError:
-        allowed = ", ".join(field.name for field in fields(CallModel))
-        raise UsageError(f"A call downstream needs 'url' and may have {allowed}; got {', '.join(row)}.") from None
+def _parse_call(row: Any) -> CallModel:
+    if not isinstance(row, dict) or not row.get("url"):
+        raise UsageError(f'A call downstream is an object such as {{"url": "http://backend"}}; {row!r} is not.')
+    for name, value in row.items():
+        _check_field(CallModel, name, value)
+    return CallModel(**row)
+
+
+def _check_field(row_type: type[Entry] | type[CallModel], name: str, value: Any) -> None:
+    known = {field.name: "" if field.name == "url" else field.default for field in fields(row_type)}
+    if name not in known:
+        raise UsageError(f"The demand catalogue has no field {name!r}; use one of {', '.join(sorted(known))}.")
+    if name in _CHOICES and value not in _CHOICES[name]:
+        raise UsageError(f"The field {name!r} of a demand is one of {', '.join(_CHOICES[name])}; {value!r} is not.")
+    default = known[name]
+    wanted = (int, float) if isinstance(default, float) else type(default)
+    if isinstance(value, bool) != isinstance(default, bool) or not isinstance(value, wanted):
+        raise UsageError(f"The field {name!r} of a demand is like {default!r}; {value!r} is not.")
+    if isinstance(value, (int, float)) and not 0 <= value < LARGEST:
+        raise UsageError(f"The field {name!r} of a demand is a number from 0 up; {value!r} is not.")
 
 
 @cache

@@ -52,12 +52,19 @@ def plan_of(arguments: list[str]) -> Plan | None:
         elif name == "echo":
             prints.append(" ".join(step[1:]).strip("\"'"))
         elif name in ("true", "false", "exit"):
-            exit_code = int(step[1]) if name == "exit" and len(step) > 1 else int(name == "false")
+            exit_code = _exit_code(step)
             if name != "true":
                 break
         elif name:
             return None
     return Plan(run_ns, exit_code, tuple(prints), ignores_term=True)
+
+
+def _exit_code(step: list[str]) -> int:
+    if step[0] != "exit":
+        return int(step[0].endswith("false"))
+    text = step[1] if len(step) > 1 else "0"
+    return int(text) % 256 if text.isdecimal() else 2  # what a shell makes of "exit x"
 
 
 def _sleep_ns(lengths: list[str]) -> int | None:

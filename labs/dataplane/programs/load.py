@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 from labs.dataplane.network import Connection, Network
 from labs.dataplane.process import EXIT_TERMINATED, Answer, Check, Surroundings
-from labs.dataplane.programs.catalogue import Entry
+from labs.dataplane.programs.catalogue import LARGEST, Entry
 from labs.dataplane.programs.reports import ab_banner, ab_report, fortio_report
 from labs.dataplane.traffic.arrivals import RateProfile
 from labs.dataplane.traffic.ledger import Ledger
@@ -40,13 +41,14 @@ def parse_ab(arguments: Sequence[str]) -> LoadPlan:
     options, rest = _options(arguments, flags="krqdSvVih", valued="ncstpTHCAuXPbBewxyzgmfZE")
     if len(rest) != 1 or "://" not in rest[0]:
         raise UsageError("ab: wrong number of arguments\nUsage: ab [options] [http[s]://]hostname[:port]/path")
-    requests = int(options.get("n", "50000" if "t" in options else "1"))
-    concurrency = int(options.get("c", "1"))
+    requests = round(_number("ab", "-n", options.get("n", "50000" if "t" in options else "1")))
+    concurrency = round(_number("ab", "-c", options.get("c", "1")))
+    timeout_s = _number("ab", "-s", options.get("s", "30"))
     if concurrency > requests:
         raise UsageError("ab: Cannot use concurrency level greater than total number of requests")
     if requests < 1 or concurrency < 1:
         raise UsageError("ab: Invalid number of requests")
-    return LoadPlan(rest[0], requests, concurrency, 0.0, float(options.get("s", "30")), "k" in options)
+    return LoadPlan(rest[0], requests, concurrency, 0.0, timeout_s, "k" in options)
 
 
 def parse_fortio(arguments: Sequence[str]) -> LoadPlan:
@@ -62,11 +64,24 @@ def parse_fortio(arguments: Sequence[str]) -> LoadPlan:
             rest.append(word)
     if len(rest) != 1:
         raise UsageError("fortio: Error: fortio load needs a url or destination")
-    qps = float(options.get("qps", "8"))
+    qps = _number("fortio", "-qps", options.get("qps", "8"))
+    connections = round(_number("fortio", "-c", options.get("c", "4")))
+    if not qps or not connections:
+        raise UsageError("fortio: use a -qps and a -c above 0")
     length_s = parse_duration(options.get("t", "5s")) / SECOND_NS
-    requests = int(options.get("n", "0")) or max(1, round(qps * length_s))
+    requests = round(_number("fortio", "-n", options.get("n", "0"))) or max(1, round(qps * length_s))
     timeout_s = parse_duration(options.get("timeout", "3s")) / SECOND_NS
-    return LoadPlan(rest[0], requests, int(options.get("c", "4")), qps, timeout_s, True)
+    return LoadPlan(rest[0], requests, connections, qps, timeout_s, True)
+
+
+def _number(program: str, option: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < LARGEST:
+        raise UsageError(f"{program}: invalid value {text!r} for {option}: use a number from 0 up")
+    return number
 
 
 def _options(arguments: Sequence[str], flags: str, valued: str) -> tuple[dict[str, str], list[str]]:
@@ -91,16 +106,17 @@ def rate_profile(environment: dict[str, str]) -> RateProfile:
     ``PROFILE_PERIOD`` (for example ``24h``) repeats the steps. Raises UsageError for another form.
     """
     steps = environment.get("PROFILE", "")
-    try:
-        if not steps:
-            return RateProfile.constant(float(environment.get("RATE_PER_S", "10")))
-        pairs = [step.strip().rpartition(":") for step in steps.split(",")]
-        starts = tuple(parse_duration(start) / SECOND_NS for start, _, _ in pairs)
-        period = environment.get("PROFILE_PERIOD")
-        period_s = parse_duration(period) / SECOND_NS if period else None
-        return RateProfile(starts, tuple(float(rate) for _, _, rate in pairs), period_s)
-    except ValueError:
-        raise UsageError("RATE_PER_S is a number and PROFILE is like '0s:40,10m:80'; mend the variable.") from None
+    if not steps:
+        return RateProfile.constant(_number("shopper", "RATE_PER_S", environment.get("RATE_PER_S", "10")))
+    pairs = [step.strip().rpartition(":") for step in steps.split(",")]
+    starts = tuple(parse_duration(start) / SECOND_NS for start, _, _ in pairs)
+    rates = tuple(_number("shopper", "PROFILE", rate) for _, _, rate in pairs)
+    period = environment.get("PROFILE_PERIOD")
+    period_s = parse_duration(period) / SECOND_NS if period else None
+    ends = (*starts, *([period_s] if period_s is not None else []))
+    if starts[0] != 0 or any(earlier >= later for earlier, later in pairwise(ends)):
+        raise UsageError("PROFILE begins at 0s and its times rise, as in '0s:40,10m:80'; mend the variable.")
+    return RateProfile(starts, rates, period_s)
 
 
 class LoadProcess:
@@ -184,7 +200,7 @@ class LoadPrograms:
         """Visitors at a rate that does not care how the shop does. Raises UsageError for a wrong variable."""
         variables = around.environment
         profile = rate_profile(variables)
-        timeout_s = float(variables.get("TIMEOUT_S", "10"))
+        timeout_s = _number("shopper", "TIMEOUT_S", variables.get("TIMEOUT_S", "10"))
         url = variables.get("TARGET_URL", "http://frontend")
         connection, name = self._connect(around, url, Policy(timeout_ns=to_ns(timeout_s)))
         rng = around.streams.numpy(f"arrivals/{name}/{around.restart_count}")

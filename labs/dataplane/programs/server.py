@@ -50,11 +50,11 @@ def container_ports(container: dict[str, object]) -> tuple[int, ...]:
 
 
 def shape_of(container: dict[str, object], node_vcpus: int) -> CpuShape:
-    """The container's CPU by its limit; without one, every core of the node."""
+    """The container's CPU by its limit; without one (or with 0), every core of the node."""
     resources = container.get("resources")
     limits = resources.get("limits") if isinstance(resources, dict) else None
     limit = (limits or {}).get("cpu")
-    return cpu_shape(milli(limit) if limit is not None else node_vcpus * 1000)
+    return cpu_shape(milli(limit) or node_vcpus * 1000)
 
 
 class ServerProcess:
