@@ -32,7 +32,7 @@ LIMIT_NS = 30 * MINUTE_NS
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One size: seconds of processor time for each part, of virtual time until all were ready, and the process' memory."""
+    """One size: processor seconds of each part, virtual time until all were ready, and the process' memory."""
 
     pods: int
     nodes: int

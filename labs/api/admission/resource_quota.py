@@ -94,7 +94,9 @@ def _charged(attributes: Attributes, quota: Object, added: Amounts) -> dict[str,
     total = used | {name: used[name] + amount if name in used else amount for name, amount in asked.items()}
     exceeded = [name for name in asked if hard[name] < total[name]]
     if exceeded:
-        shown = [printed({name: amounts[name] for name in exceeded if name in amounts}) for amounts in (asked, used, hard)]
+        shown = [
+            printed({name: amounts[name] for name in exceeded if name in amounts}) for amounts in (asked, used, hard)
+        ]
         why = f"requested: {shown[0]}, used: {shown[1]}, limited: {shown[2]}"
         raise _forbidden(attributes, f"exceeded quota: {quota['metadata']['name']}, {why}")
     return {name: str(amount) for name, amount in total.items()}

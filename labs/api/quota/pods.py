@@ -39,7 +39,7 @@ def is_charged(pod: Object, now_ns: int) -> bool:
     deleted, grace_s = metadata.get("deletionTimestamp"), metadata.get("deletionGracePeriodSeconds")
     if deleted is None or grace_s is None:
         return True
-    return now_ns <= parse_rfc3339(deleted) + grace_s * SECOND_NS
+    return now_ns <= parse_rfc3339(deleted) + int(grace_s) * SECOND_NS
 
 
 def pod_amounts(spec: Mapping[str, Any], key: str) -> Amounts:
@@ -134,7 +134,7 @@ def is_in_scope(pod: Object, name: str, operator: str, values: Sequence[str]) ->
 
 
 def _crosses_namespaces(affinity: Mapping[str, Any]) -> bool:
-    terms = []
+    terms: list[Mapping[str, Any]] = []
     for key in ("podAffinity", "podAntiAffinity"):
         rules = affinity.get(key) or {}
         terms += rules.get("requiredDuringSchedulingIgnoredDuringExecution") or []

@@ -26,7 +26,9 @@ terms = st.one_of(
 
 @settings(derandomize=True)
 @given(terms, terms, st.sampled_from(VALUES))
-def test_an_intersection_allows_what_both_allow(first: dict[str, object], second: dict[str, object], value: str) -> None:
+def test_an_intersection_allows_what_both_allow(
+    first: dict[str, object], second: dict[str, object], value: str
+) -> None:
     one, other = requirement_of(first), requirement_of(second)
     assert one.intersect(other).allows(value) == (one.allows(value) and other.allows(value))
 
