@@ -15,14 +15,12 @@ import pytest
 from golden.stage import folder
 from lab_server import LabServer, Printed
 
-NO_KIND = "kinds that are not served yet"
 DIFFERENT = {
     "describe hpa web": "the recording's stand-in for metrics-server knows pods before their first metrics",
     "events --for hpa/web": "the recording's stand-in for metrics-server knows pods before their first metrics",
     "describe pdb web": "apply's three writes take no virtual time, so the budget is seen before its first pod",
     "logs deploy/web": "the recording has no kubelet to ask",
     "auth whoami": "the recording's user has a UID from a token file",
-    "create quota q --hard=pods=3 --dry-run=server -o yaml": NO_KIND,
 }
 """Command, and why it prints something else here."""
 
