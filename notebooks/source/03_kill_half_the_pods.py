@@ -46,8 +46,7 @@ from kubernetes import client
 import labs
 
 labs.check_parameters(
-    globals(),
-    seed=labs.Number(0, 1_000_000),
+    globals(), seed=labs.Number(0, 1_000_000),
     share_percent=labs.Number(1, 100, "%"),
     rounding=labs.Choice(("up", "down")),
     slo_percent=labs.Number(90, 99.99, "%", is_whole=False),

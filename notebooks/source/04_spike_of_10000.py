@@ -24,6 +24,9 @@ connections = 5  # how many of them are under way at once
 after_minutes = 14  # how long to watch after the spike
 run_directory = ""  # where results go; empty: runs/04_spike_of_10000
 
+# %% [markdown]
+# The next cell loads what the lab uses, and stops if a parameter cannot be used.
+
 # %%
 import math
 from datetime import datetime, timedelta
@@ -118,6 +121,9 @@ def measure(start, end):
     queries.append(labs.metric_query("cpu_m", INSIGHTS, "pod_cpu_usage_total", POD, "Average"))
     return labs.metric_frame(boto3.client("cloudwatch"), [*queries, FAILED, RATE], start, end)
 
+
+# %% [markdown]
+# Four quiet minutes, measured with it, are the steady state to compare with.
 
 # %%
 steady = measure(lab.now() - timedelta(minutes=5), lab.now() - timedelta(minutes=1))
@@ -245,6 +251,9 @@ def read_hpa(lab):
             "desired": status.desired_replicas, "limited": limited}
 
 
+# %% [markdown]
+# Two small functions send the spike and look at pods, nodes and autoscaler every few seconds until it is over.
+
 # %%
 def read_job():
     return client.BatchV1Api().read_namespaced_job("spike", "shop").status
@@ -323,6 +332,9 @@ is_aftermath = minutes.index >= ended
 failures = [minutes.loc[part, "failed"].sum() for part in (~is_aftermath, is_aftermath)]
 finding = (f"{requests:,} requests: {ready.iloc[0]} to {ready.max()} pods, {alive.iloc[0]} to {alive.max()} nodes; "
            f"{failures[0]:.0f} requests failed during the spike, {failures[1]:.0f} after it")
+
+# %% [markdown]
+# One figure for all of it: pods and nodes, requests, latency and errors over the same minutes.
 
 # %%
 fig, axes = figures.figure(4, finding, row_height=1.75)
@@ -491,6 +503,9 @@ tuned_minutes = measure(tuned_started - timedelta(minutes=4), lab.now() - timede
 print(f"The first spike lasted {(ended - started).total_seconds():.0f} s, "
       f"the second {(tuned_ended - tuned_started).total_seconds():.0f} s.")
 
+# %% [markdown]
+# To compare two runs we need the same few numbers of each.
+
 # %%
 def summarise(looks, minutes, started):
     pods, nodes = ready_counts(looks)
@@ -505,6 +520,9 @@ def summarise(looks, minutes, started):
 runs = {"first": (looks, minutes, started), "tuned": (tuned_looks, tuned_minutes, tuned_started)}
 both = pd.DataFrame({name: summarise(*run) for name, run in runs.items()}).round(2)
 both.astype(str).replace(r"\.0$", "", regex=True)
+
+# %% [markdown]
+# The same comparison as a picture, both runs in each panel.
 
 # %%
 lags, worst = both.loc["seconds until they were ready"], both.loc["worst minute, % failed"]
