@@ -118,6 +118,25 @@ def set_entries(obj: Object, entries: list[Entry], share: Share = _as_it_is) -> 
         obj["metadata"].pop("managedFields", None)
 
 
+def list_to_build_on(new: Object, old: Object | None, subresource: str) -> list[dict[str, Any]]:
+    """The managedFields that a write begins from: those it brings, else those that are stored.
+
+    ``[{}]`` empties the list; a subresource leaves it to the object. ``decodeLiveOrNew`` of fieldmanager.go.
+    """
+    before = list((old or {"metadata": {}})["metadata"].get("managedFields") or ())
+    given = new["metadata"].get("managedFields")
+    if subresource or not given:
+        return before
+    if given == [{}]:
+        return []
+    return list(given) if all(map(_is_readable, given)) else before
+
+
+def _is_readable(item: dict[str, Any]) -> bool:
+    """``DecodeManagedFields``: an entry of a known operation with a set of fields."""
+    return item.get("operation") in ("Apply", "Update") and item.get("fieldsType") == "FieldsV1"
+
+
 class FieldManager:
     """Records creates and updates."""
 
@@ -127,17 +146,16 @@ class FieldManager:
 
     def record(self, kind: ResourceType, new: Object, old: Object | None, manager: str, subresource: str) -> None:
         """Set ``new``'s managedFields after a create (``old`` is None) or an update by ``manager``."""
-        given = new["metadata"].get("managedFields")
-        before = list((old or {"metadata": {}})["metadata"].get("managedFields") or ())
-        entries = [] if given == [{}] else decode_entries(before)
+        given = list_to_build_on(new, old, subresource)
         live = comparable(old, subresource, kind) if old is not None else {"metadata": {}}
         changes = Comparison(live, comparable(new, subresource, kind), definition(*kind.group_version_kind))
         if not changes.added and not changes.removed:
-            if before and given != [{}]:
-                new["metadata"]["managedFields"] = before
+            if given:
+                new["metadata"]["managedFields"] = given
             else:
                 new["metadata"].pop("managedFields", None)
             return
+        entries = decode_entries(given)
         time = None if subresource == "scale" else rfc3339(self._loop.now_ns)
         writer = (manager or "unknown", "Update", kind.api_version, subresource)
         set_entries(new, capped(after_update(entries, changes.added, changes.removed, writer, time)), self._share)
