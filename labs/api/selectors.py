@@ -111,6 +111,14 @@ def selector_from_label_selector(selector: Mapping[str, Any] | None) -> LabelSel
     return _selector(pairs, expressions)
 
 
+def selector_of_workload(workload: Mapping[str, Any]) -> LabelSelector:
+    """The selector of a workload: a plain map of labels in a ReplicationController, else a LabelSelector."""
+    selector = workload["spec"].get("selector")
+    if workload.get("kind") == "ReplicationController" and selector is not None:
+        selector = {"matchLabels": selector}
+    return selector_from_label_selector(selector)
+
+
 def format_label_selector(selector: Mapping[str, Any] | None) -> str:
     """``FormatLabelSelector``: the text for people, ``<none>`` for an empty and ``<error>`` for a wrong one."""
     try:

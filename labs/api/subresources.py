@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labs import errors
-from labs.api.selectors import selector_from_label_selector
+from labs.api.selectors import selector_of_workload
 from labs.api.store import Object
 from labs.api.users import Requester
 from labs.units import rfc3339
@@ -65,7 +65,7 @@ def get_scale(api: ApiServer, resource: str, namespace: str, name: str) -> Objec
         "spec": {"replicas": workload["spec"].get("replicas", 1)},
         "status": {
             "replicas": (workload.get("status") or {}).get("replicas", 0),
-            "selector": str(selector_from_label_selector(workload["spec"].get("selector"))),
+            "selector": str(selector_of_workload(workload)),
         },
     }
 

@@ -1,15 +1,17 @@
-"""The ReplicaSet controller: as many pods as asked for.
+"""The ReplicaSet controller: as many pods as asked for; and the same for ReplicationControllers.
 
-Source: kubernetes/kubernetes pkg/controller/replicaset/{replica_set,replica_set_utils}.go.
+Source: kubernetes/kubernetes pkg/controller/replicaset/{replica_set,replica_set_utils}.go,
+pkg/controller/replication/{replication_controller,conversion}.go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from labs.api.client import Client
+from labs.api.selectors import selector_of_workload
 from labs.api.store import Object, WatchEvent
 from labs.controlplane import pods as pod_facts
 from labs.controlplane.ownership import (
@@ -18,7 +20,6 @@ from labs.controlplane.ownership import (
     controlled_by,
     index_orphans,
     owners_selecting,
-    selector_of,
 )
 from labs.controlplane.ranking import choose_for_deletion
 from labs.controlplane.runtime import Controller, controller_of, owner_reference
@@ -115,27 +116,33 @@ def template_labels(replica_set: Object) -> dict[str, str]:
 class ReplicaSetController(Controller):
     """Creates and deletes the pods of ReplicaSets, and counts them."""
 
+    resource: ClassVar[str] = REPLICA_SETS
+    kind: ClassVar[str] = "ReplicaSet"
+
     def start(self) -> None:
-        """Watch ReplicaSets and pods."""
+        """Watch the sets and pods."""
         index_orphans(self.client, "pods")
-        self.client.api.store.add_index("pods", TALLY, tally_values)
-        self.watch(REPLICA_SETS, self.enqueue_object)
+        self._index()
+        self.watch(self.resource, self.enqueue_object)
         self.watch("pods", self._on_pod)
 
+    def _index(self) -> None:
+        self.client.api.store.add_index("pods", TALLY, tally_values)
+
     def _on_pod(self, event: WatchEvent) -> None:
-        self.enqueue_controller_of(event, "ReplicaSet")
-        for name in owners_selecting(self.client, REPLICA_SETS, event):
+        self.enqueue_controller_of(event, self.kind)
+        for name in owners_selecting(self.client, self.resource, event):
             self.enqueue(event.object["metadata"]["namespace"], name)
         self._recheck_when_available(event)
 
     def _recheck_when_available(self, event: WatchEvent) -> None:
         owner = controller_of(event.object)
-        if owner is None or owner["kind"] != "ReplicaSet" or event.previous is None:
+        if owner is None or owner["kind"] != self.kind or event.previous is None:
             return
         if pod_facts.is_ready(event.previous) or not pod_facts.is_ready(event.object):
             return
         namespace = event.object["metadata"]["namespace"]
-        replica_set = self.client.get(REPLICA_SETS, namespace, owner["name"])
+        replica_set = self.client.get(self.resource, namespace, owner["name"])
         min_ready_s = replica_set["spec"].get("minReadySeconds", 0) if replica_set else 0
         if min_ready_s:
             # One second more, since the pod's time of readiness is kept in whole seconds.
@@ -143,7 +150,7 @@ class ReplicaSetController(Controller):
 
     def reconcile(self, namespace: str, name: str) -> None:
         """Bring one set's pods to its size and write its status. Raises the first ApiError of its writes."""
-        replica_set = self.client.get(REPLICA_SETS, namespace, name)
+        replica_set = self.client.get(self.resource, namespace, name)
         if replica_set is None:
             return
         active: list[Object] = []
@@ -173,7 +180,7 @@ class ReplicaSetController(Controller):
             replica_set["spec"].get("minReadySeconds")
             or store.index_size("pods", "owner", uid) != owned
             or store.index_size("pods", ORPHANS, replica_set["metadata"]["namespace"])
-            or not selector_of(replica_set).matches(labels)
+            or not selector_of_workload(replica_set).matches(labels)
             or BOUND_LABELS in str((labels, replica_set["spec"]["selector"]))
         ):
             return None
@@ -214,14 +221,17 @@ class ReplicaSetController(Controller):
     def _related_pods(self, replica_set: Object) -> list[Object]:
         """The pods of every ReplicaSet of the same controller."""
         owner = controller_of(replica_set)
-        sets = [replica_set] if owner is None else controlled_by(self.client, REPLICA_SETS, owner["uid"])
+        sets = [replica_set] if owner is None else controlled_by(self.client, self.resource, owner["uid"])
         return [pod for item in sets for pod in controlled_by(self.client, "pods", item["metadata"]["uid"])]
 
     def _write_status(self, replica_set: Object, counts: Counts, error: ApiError | None) -> None:
         conditions = failure_conditions(replica_set, counts.replicas, error, self.client.now_ns)
-        status = status_of(counts, replica_set["metadata"].get("generation", 0), conditions)
+        status = self._status(counts, replica_set["metadata"].get("generation", 0), conditions)
         if status != replica_set.get("status"):
-            self.client.update_status(REPLICA_SETS, {**replica_set, "status": status})
+            self.client.update_status(self.resource, {**replica_set, "status": status})
+
+    def _status(self, counts: Counts, generation: int, conditions: list[dict[str, Any]]) -> dict[str, Any]:
+        return status_of(counts, generation, conditions)
 
     def _recheck_min_ready(self, replica_set: Object, active: list[Object], counts: Counts) -> None:
         spec = replica_set["spec"]
@@ -232,6 +242,24 @@ class ReplicaSetController(Controller):
         waiting = [at for at in (pod_facts.available_at_ns(pod, min_ready_s) for pod in active) if at and at > now_ns]
         delay_ns = min(waiting) - now_ns if waiting else min_ready_s * SECOND_NS
         self.enqueue(*_key(replica_set), after_ns=delay_ns)
+
+
+class ReplicationControllerController(ReplicaSetController):
+    """The same for ReplicationControllers, whose pods are counted one by one: there are few of them."""
+
+    resource: ClassVar[str] = "replicationcontrollers"
+    kind: ClassVar[str] = "ReplicationController"
+
+    def _index(self) -> None:
+        """No index of its own."""
+
+    def _tally(self, replica_set: Object) -> Counts | None:
+        return None
+
+    def _status(self, counts: Counts, generation: int, conditions: list[dict[str, Any]]) -> dict[str, Any]:
+        status = super()._status(counts, generation, conditions)
+        del status["terminatingReplicas"]
+        return status
 
 
 def failure_conditions(replica_set: Object, active: int, error: ApiError | None, now_ns: int) -> list[dict[str, Any]]:

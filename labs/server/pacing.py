@@ -119,6 +119,10 @@ class Pacer:
             self._holds -= 1
             self._idle_since.update(dict.fromkeys(self._idle_since, self._real_s()))
 
+    def let_pass(self, length_ns: int) -> None:
+        """Move the clock on for a client that is kept waiting for its answer."""
+        self._world.run_until(self._world.now_ns + length_ns)
+
     @property
     def is_client_blocked(self) -> bool:
         """Whether a client waits for time to pass."""

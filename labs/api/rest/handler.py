@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from labs.api.apiserver import ApiServer
 from labs.api.rbac.authorizer import RbacAuthorizer
-from labs.api.rest import bodies, discovery, lists, openapi, subhandlers, writes
+from labs.api.rest import bodies, discovery, health, lists, openapi, subhandlers, writes
 from labs.api.rest.access import acting_user, inquiry_of, path_inquiry, require_access
 from labs.api.rest.forms import respond, shape, shape_list
 from labs.api.rest.message import Request, Response, answer, refusal, text
@@ -29,7 +29,6 @@ from labs.api.tokens import TokenAuthority
 from labs.errors import ApiError, not_found
 
 NOT_FOUND_PAGE = "404 page not found\n"
-HEALTH_PATHS = ("healthz", "livez", "readyz")
 MAX_PATH_LENGTH = 8192
 
 Write = Callable[[ApiServer, Request, Route], Written]
@@ -83,8 +82,8 @@ class RestApi:
             return text(404, NOT_FOUND_PAGE)
         if parts == ["version"]:
             return answer(discovery.VERSION)
-        if parts[0] in HEALTH_PATHS:
-            return text(200, "ok")
+        if parts[0] in health.CHECKS:
+            return health.respond(request, parts) or text(404, NOT_FOUND_PAGE)
         served = self._routes.by_version()
         if parts == [""]:
             return answer({"paths": _paths(served)})

@@ -44,6 +44,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "type",
     ),
     "replicasets.apps": ("status.replicas",),
+    "replicationcontrollers": ("status.replicas",),
     "jobs.batch": ("status.successful",),
 }
 METADATA_FIELDS = ("metadata.name", "metadata.namespace")
@@ -64,6 +65,7 @@ _SPECIAL: dict[tuple[str, str], Callable[[Object], str]] = {
     ("events", "source"): lambda obj: at(obj, "source", "component") or _text(obj.get("reportingComponent")),
     ("jobs.batch", "status.successful"): lambda obj: _text(at(obj, "status", "succeeded") or 0),
     ("replicasets.apps", "status.replicas"): lambda obj: _text(at(obj, "status", "replicas") or 0),
+    ("replicationcontrollers", "status.replicas"): lambda obj: _text(at(obj, "status", "replicas") or 0),
 }
 
 

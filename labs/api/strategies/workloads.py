@@ -1,7 +1,7 @@
-"""apps/v1: Deployments, ReplicaSets and DaemonSets.
+"""apps/v1: Deployments, ReplicaSets and DaemonSets; v1: ReplicationControllers.
 
-Source: kubernetes/kubernetes pkg/apis/apps/{v1/defaults.go,validation/validation.go},
-pkg/registry/apps/{deployment,replicaset,daemonset}/strategy.go.
+Source: kubernetes/kubernetes pkg/apis/{apps,core}/{v1/defaults.go,validation/validation.go},
+pkg/registry/{apps/{deployment,replicaset,daemonset},core/replicationcontroller}/strategy.go.
 """
 
 from __future__ import annotations
@@ -50,6 +50,18 @@ def _default_replica_set(obj: Object) -> None:
     spec = obj.setdefault("spec", {})
     set_missing(spec, replicas=1)
     default_template(spec)
+
+
+def _default_replication_controller(obj: Object) -> None:
+    """``SetDefaults_ReplicationController``: labels and selector come from the template's labels."""
+    spec = obj.setdefault("spec", {})
+    labels = at(spec, "template", "metadata", "labels")
+    if labels:
+        spec["selector"] = spec.get("selector") or dict(labels)
+        obj["metadata"]["labels"] = obj["metadata"].get("labels") or dict(labels)
+    set_missing(spec, replicas=1)
+    if spec.get("template"):
+        default_template(spec)
 
 
 def _default_daemon_set(obj: Object) -> None:
@@ -178,6 +190,22 @@ def _validate_replica_set(obj: Object) -> list[FieldError]:
     return problems + validate_template(spec, "spec.template")
 
 
+def _validate_replication_controller(obj: Object) -> list[FieldError]:
+    """``ValidateReplicationControllerSpec`` of core validation.go."""
+    spec = obj["spec"]
+    problems = not_negative(spec, "minReadySeconds", "spec") + label_map(spec.get("selector"), "spec.selector")
+    if not spec.get("selector"):
+        problems.append(required("spec.selector"))
+    problems += not_negative(spec, "replicas", "spec")
+    if not spec.get("template"):
+        return [*problems, required("spec.template")]
+    labels = at(spec, "template", "metadata", "labels") or {}
+    selector = spec.get("selector")
+    if selector and not selector.items() <= labels.items():
+        problems.append(invalid("spec.template.metadata.labels", labels, MISMATCH))
+    return problems + validate_template(spec, "spec.template")
+
+
 def _validate_daemon_set(obj: Object) -> list[FieldError]:
     spec = obj["spec"]
     own, mismatch = selector_problems(spec, "empty selector is invalid for daemonset")
@@ -213,4 +241,9 @@ REPLICA_SET = Strategy(
     prepare_for_create=_replica_set_status,
     validate=_validate_replica_set,
     validate_update=_selector_is_immutable,
+)
+REPLICATION_CONTROLLER = Strategy(
+    default=_default_replication_controller,
+    prepare_for_create=_replica_set_status,
+    validate=_validate_replication_controller,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from labs.api.tables import autoscaling, cluster, networking, pods, storage, workloads
+from labs.api.tables import autoscaling, cluster, metrics, networking, pods, storage, workloads
 from labs.api.tables.printer import NAME, Column, Object, Printer, View, name_of
 
 Table = dict[str, Any]
@@ -28,6 +28,7 @@ _PRINTERS: Mapping[tuple[str, str], Printer] = {
     **networking.PRINTERS,
     **cluster.PRINTERS,
     **storage.PRINTERS,
+    **metrics.PRINTERS,
 }
 
 

@@ -11,6 +11,7 @@ from labs.api.quantity import parse_quantity
 from labs.api.tables.printer import (
     AGE,
     NAME,
+    NONE,
     UNSET,
     Column,
     Object,
@@ -100,6 +101,21 @@ def _csi_node(node: Object, view: View) -> list[Any]:
     return [name_of(node), len(spec_of(node).get("drivers") or []), view.object_age(node)]
 
 
+def _csi_driver(driver: Object, view: View) -> list[Any]:
+    spec = spec_of(driver)
+    audiences = [each.get("audience", "") for each in spec.get("tokenRequests") or []]
+    return [
+        name_of(driver),
+        spec.get("attachRequired", True),
+        bool(spec.get("podInfoOnMount")),
+        bool(spec.get("storageCapacity")),
+        ",".join(audiences) if audiences else UNSET,
+        bool(spec.get("requiresRepublish")),
+        ",".join(spec.get("volumeLifecycleModes") or []) or NONE,
+        view.object_age(driver),
+    ]
+
+
 _MODE = wide("VolumeMode")
 
 PRINTERS = {
@@ -132,6 +148,17 @@ PRINTERS = {
             AGE,
         ),
         _storage_class,
+    ),
+    ("storage.k8s.io", "CSIDriver"): Printer(
+        (
+            NAME,
+            *(Column(name, "boolean") for name in ("AttachRequired", "PodInfoOnMount", "StorageCapacity")),
+            *texts("TokenRequests"),
+            Column("RequiresRepublish", "boolean"),
+            *texts("Modes"),
+            AGE,
+        ),
+        _csi_driver,
     ),
     ("storage.k8s.io", "CSINode"): Printer((NAME, *integers("Drivers"), AGE), _csi_node),
 }
