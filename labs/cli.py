@@ -43,13 +43,16 @@ def main() -> None:
     required=True,
     help="Folder for the kubeconfig and the certificate; made if missing.",
 )
-@click.option("--speed", default=30.0, show_default=True, help="Times real time while a client is blocked.")
+@click.option("--speed", default=30.0, show_default=True, help="Times real time while the clock runs by itself.")
+@click.option("--live", is_flag=True, help="The clock runs all the time, not only while a client waits on the server.")
 @click.option(
     "--manifests", type=click.Path(path_type=Path), multiple=True, help="File or folder to apply at the start."
 )
 @click.option("--port", default=0, help="Port of the Kubernetes API on 127.0.0.1; 0 takes a free one.")
 @click.option("--aws-port", default=0, help="Port of the AWS APIs and the clock; 0 takes a free one.")
-def serve(seed: int, directory: Path, speed: float, manifests: tuple[Path, ...], port: int, aws_port: int) -> None:
+def serve(
+    seed: int, directory: Path, speed: float, live: bool, manifests: tuple[Path, ...], port: int, aws_port: int
+) -> None:
     """Serve a simulated cluster on 127.0.0.1 until SIGTERM or the end of standard input.
 
     Prints one line of JSON when ready: where the APIs are, and the secrets that they ask for.
@@ -57,7 +60,7 @@ def serve(seed: int, directory: Path, speed: float, manifests: tuple[Path, ...],
     from labs.server.serve import Options
     from labs.server.serve import serve as serve_lab
 
-    serve_lab(Options(seed, directory, speed, manifests, port, aws_port))
+    serve_lab(Options(seed, directory, speed, manifests, port, aws_port, live))
 
 
 @main.command()

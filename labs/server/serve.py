@@ -55,6 +55,7 @@ class Options:
     manifests: tuple[Path, ...]
     port: int
     aws_port: int
+    is_live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ async def _serve(options: Options) -> None:
     listeners = Listeners.open(options.port, options.aws_port)
     access = issue_access(options.directory, listeners.kubernetes_url)
     world = build_world(options.seed, options.manifests)
-    async with open_doors(world, access, listeners, options.speed) as (ready_line, pacing):
+    async with open_doors(world, access, listeners, options.speed, is_live=options.is_live) as (ready_line, pacing):
         print(json.dumps(ready_line), flush=True)
         await _watch_standard_input(ended)
         # The pacing ends by itself only when the world breaks, and then with what broke it.
@@ -115,10 +116,10 @@ async def _serve(options: Options) -> None:
 
 @contextlib.asynccontextmanager
 async def open_doors(
-    world: World, access: Access, listeners: Listeners, speed: float
+    world: World, access: Access, listeners: Listeners, speed: float, *, is_live: bool = False
 ) -> AsyncIterator[tuple[dict[str, str], asyncio.Task[None]]]:
     """Every door of a world: the ready line, and the task that moves the clock for blocked clients."""
-    pacer = Pacer(world, speed)
+    pacer = Pacer(world, speed, is_live=is_live)
     kubernetes = KubernetesDoor(world.rest, access.kubernetes_token, pacer)
     aws = AwsDoor(world, access.aws_access_key_id, pacer)
     control = ControlDoor(world, pacer)
