@@ -77,9 +77,9 @@ def _sleep_ns(lengths: list[str]) -> int | None:
 
 
 class IdleProcess:
-    """Starts, perhaps prints, waits, and ends when its plan says so. Every check of it succeeds."""
+    """Starts, perhaps prints, waits, and ends when its plan says so. Checks fail for ``startup_ns``, then succeed."""
 
-    __slots__ = ("_millicores", "_plan", "_started_ns", "_surroundings", "_timer", "_working_set_bytes")
+    __slots__ = ("_millicores", "_plan", "_started_ns", "_startup_ns", "_surroundings", "_timer", "_working_set_bytes")
 
     def __init__(
         self,
@@ -87,15 +87,20 @@ class IdleProcess:
         plan: Plan,
         millicores: float = 1.0,
         working_set_bytes: int = 12 * _MIB,
+        startup_ns: int = 0,
     ) -> None:
         self._surroundings = surroundings
         self._plan = plan
         self._millicores = millicores
         self._working_set_bytes = working_set_bytes
+        self._startup_ns = startup_ns
         self._started_ns = 0
         self._timer: Timer | None = None
 
-    is_health_steady = True
+    @property
+    def is_health_steady(self) -> bool:
+        """Whether it is up, which it then stays."""
+        return self._surroundings.loop.now_ns >= self._started_ns + self._startup_ns
 
     def start(self) -> None:
         """Print, and plan the end."""
@@ -123,8 +128,11 @@ class IdleProcess:
     vanish = kill
 
     def check(self, check: Check, answer: Callable[[Answer], None]) -> None:
-        """Healthy, as far as anybody can tell."""
-        answer(Answer())
+        """Not yet while it starts; then healthy, as far as anybody can tell."""
+        if self.is_health_steady:
+            answer(Answer())
+        else:
+            answer(Answer(exit_code=1) if check.kind == "exec" else Answer(is_refused=True))
 
     def cpu_used_ns(self, now_ns: int) -> int:
         """A start, then a trickle."""

@@ -10,9 +10,11 @@ from labs.dataplane.programs.idle import IdleProcess, Plan, plan_of
 from labs.dataplane.programs.load import LoadPrograms, parse_ab, parse_fortio
 from labs.dataplane.programs.server import Servers
 from labs.errors import UsageError
-from labs.units import SECOND_NS
+from labs.units import SECOND_NS, to_ns
 
 _MIB = 1024**2
+PREPARATION_NS = 2 * SECOND_NS
+"""How long an init container of an unknown program runs."""
 
 
 class ImagePrograms:
@@ -56,8 +58,16 @@ class ImagePrograms:
             return self._loads.shopper(around, entry)
         if program_name(around.container["image"]) == "busybox" and not arguments:
             return _idle(around, entry, Plan(0))
-        return _idle(around, entry, Plan())
+        return _idle(around, entry, _unknown(around), startup_ns=to_ns(entry.startup_s))
 
 
-def _idle(around: Surroundings, entry: Entry, plan: Plan) -> IdleProcess:
-    return IdleProcess(around, plan, entry.idle_millicores, round(entry.memory_mib * _MIB))
+def _unknown(around: Surroundings) -> Plan:
+    """What a program without a model does: idles for ever; as an init container, which prepares, it ends well."""
+    steps = around.pod["spec"].get("initContainers") or ()
+    name = around.container["name"]
+    is_step = any(step["name"] == name and step.get("restartPolicy") != "Always" for step in steps)
+    return Plan(PREPARATION_NS) if is_step else Plan()
+
+
+def _idle(around: Surroundings, entry: Entry, plan: Plan, startup_ns: int = 0) -> IdleProcess:
+    return IdleProcess(around, plan, entry.idle_millicores, round(entry.memory_mib * _MIB), startup_ns)
