@@ -92,6 +92,14 @@ def definitions() -> Mapping[str, Mapping[str, Any]]:
     return loaded
 
 
+@cache
+def custom_schemas() -> Mapping[str, Mapping[str, Any]]:
+    """The schemas of Karpenter's custom resources by ``group/version/kind``."""
+    packed = files("labs.api.data").joinpath("karpenter_schemas.json.gz").read_bytes()
+    loaded: dict[str, Mapping[str, Any]] = json.loads(gzip.decompress(packed))
+    return loaded
+
+
 def definition(group: str, version: str, kind: str) -> Definition | None:
     """The type of a built-in kind, or None for a kind that has none; the core group is ``""``."""
     name = _names().get((group, version, kind))

@@ -149,3 +149,16 @@ def test_more_than_ten_managers_are_merged_into_ancient_changes(server: Server) 
     found = managers(server.expect(200, "GET", f"{CONFIG_MAPS}/a"))
     assert len(found) == 10
     assert ("ancient-changes", "Update") in found
+
+
+def test_a_write_may_bring_its_own_owners(server: Server) -> None:
+    """As kubectl does when it hands over what client-side apply owned to server-side apply."""
+    server.config_map("a")
+    path, entry = f"{CONFIG_MAPS}/a", {"operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1"}
+    mine = {**entry, "manager": "kubectl", "fieldsV1": {"f:data": {"f:a": {}}}}
+    patch = [{"op": "replace", "path": "/metadata/managedFields", "value": [mine]}]
+    assert managers(server.expect(200, "PATCH", path, patch, media=JSON)) == [("kubectl", "Apply")]
+    unread = [{**patch[0], "value": [{**mine, "operation": "Steal", "manager": "thief"}]}]
+    assert managers(server.expect(200, "PATCH", path, unread, media=JSON)) == [("kubectl", "Apply")]
+    emptied = [{**patch[0], "value": [{}]}]
+    assert "managedFields" not in server.expect(200, "PATCH", path, emptied, media=JSON)["metadata"]

@@ -11,7 +11,7 @@ from api.conftest import PODS, Server
 from labs.api.client import Client
 from labs.api.rbac.rules import Inquiry, allows, uncovered
 from labs.api.rest.message import Request, Response
-from labs.api.users import AUTHENTICATED, User
+from labs.api.users import ADMIN, AUTHENTICATED, User
 from labs.controlplane.clusterrole_aggregation import ClusterRoleAggregation
 
 GROUP = "/apis/rbac.authorization.k8s.io/v1"
@@ -199,3 +199,11 @@ def test_a_token_lives_for_ten_minutes_at_least(server: Server) -> None:
     path = "/api/v1/namespaces/shop/serviceaccounts/default/token"
     refused = server.expect(422, "POST", path, {"spec": {"expirationSeconds": 60}})
     assert refused["message"].endswith("Invalid value: 60: may not specify a duration less than 10 minutes")
+
+
+def test_a_token_that_the_server_was_given_is_known_too(server: Server) -> None:
+    server.rest.tokens.admit("secret", ADMIN)
+    reviews = "/apis/authentication.k8s.io/v1/tokenreviews"
+    answer = server.expect(201, "POST", reviews, {"spec": {"token": "secret"}})["status"]
+    assert (answer["authenticated"], answer["user"]["username"]) == (True, "admin")
+    assert not server.expect(201, "POST", reviews, {"spec": {"token": "secrets"}})["status"].get("authenticated")

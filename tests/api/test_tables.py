@@ -72,3 +72,22 @@ def test_paths_find_every_element_and_count_from_the_end() -> None:
     assert find_values(".status.conditions[*].type", NODE_CLAIM) == ["Launched", "Ready"]
     assert find_values(".status.conditions[-1]['status']", NODE_CLAIM) == ["Unknown"]
     assert find_values(".status.conditions[5]", NODE_CLAIM) == []
+
+
+def test_usage_is_shown_as_metrics_server_shows_it() -> None:
+    containers = [{"name": name, "usage": {"cpu": "1500000n", "memory": "2048Ki"}} for name in ("a", "b")]
+    pod = {"metadata": {"name": "p", "creationTimestamp": CREATED}, "window": "15s", "containers": containers}
+
+    table = render_table(("metrics.k8s.io", "v1beta1", "PodMetrics"), [pod], NOW_NS)
+
+    assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "cpu", "memory", "Window"]
+    assert table["rows"] == [{"cells": ["p", "3m", "4Mi", "15s"]}]
+
+
+def test_a_csi_driver_shows_what_it_asks_for() -> None:
+    spec = {"attachRequired": True, "tokenRequests": [{"audience": "sts"}], "volumeLifecycleModes": ["Persistent"]}
+    driver = {"metadata": {"name": "d", "creationTimestamp": CREATED}, "spec": spec}
+
+    table = render_table(("storage.k8s.io", "v1", "CSIDriver"), [driver], NOW_NS)
+
+    assert table["rows"] == [{"cells": ["d", True, False, False, "sts", False, "Persistent", "5m"]}]

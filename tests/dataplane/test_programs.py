@@ -259,3 +259,22 @@ def test_demand_annotation_is_plain_json() -> None:
     pod = {"metadata": {"annotations": {DEMAND_ANNOTATION: json.dumps({"cpu_ms": 25, "workers": 3})}}}
     entry = entry_for(pod, {"image": "frontend"})
     assert (entry.cpu_ms, entry.workers, entry.kind) == (25, 3, "server")
+
+
+def test_an_unknown_image_is_ready_after_its_start_and_prepares_for_a_while() -> None:
+    shop = build_shop()
+    step = {"name": "prepare", "image": "example.com/migrate:1", "command": ["/migrate", "--all"]}
+    probe = {"exec": {"command": ["/healthy"]}, "periodSeconds": 1}
+    shop.pod(
+        "app-0",
+        "example.com/app:1",
+        container={"readinessProbe": probe},
+        initContainers=[step],
+    )
+    shop.run(20)
+    status = shop.client.require("pods", "default", "app-0")["status"]
+    prepared = status["initContainerStatuses"][0]["state"]["terminated"]
+    assert (prepared["exitCode"], prepared["reason"]) == (0, "Completed")
+    assert status["containerStatuses"][0]["ready"]
+    failures = [event for event in shop.client.list("events") if event["reason"] == "Unhealthy"]
+    assert [event["message"] for event in failures] == ["Readiness probe failed: "]

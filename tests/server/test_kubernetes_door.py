@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -193,3 +194,18 @@ def test_ten_thousand_watches_leave_nothing_behind() -> None:
     # Cancelled timers hold nothing, and go when their time comes.
     world.run_until(world.now_ns + HOUR_NS)
     assert len(world.loop._heap) < 2 * timers_before
+
+
+def test_an_eviction_waits_for_its_budget_and_not_for_the_client(server: LabServer) -> None:
+    """A budget that nobody has counted yet is refused with Retry-After, on a clock that stands."""
+    pod = {"metadata": {"name": "evicted", "labels": {"app": "evicted"}}, "spec": {"containers": [{"name": "c", "image": "nginx"}]}}
+    assert server.api("POST", PODS, pod).status == 201
+    server.advance("30s")
+    budget: dict[str, Any] = {"metadata": {"name": "evicted"}, "spec": {"minAvailable": 0}}
+    budget["spec"]["selector"] = {"matchLabels": {"app": "evicted"}}
+    made = server.api("POST", "/apis/policy/v1/namespaces/default/poddisruptionbudgets", budget)
+    assert made.status == 201
+    before = server.now()
+    answer = server.api("POST", f"{PODS}/evicted/eviction", {"metadata": {"name": "evicted"}})
+    assert answer.status == 201, answer.body
+    assert before < server.now() < before[:17] + "59"

@@ -14,9 +14,13 @@ from typing import Any
 from labs.api.resources import ResourceType
 from labs.api.rest.message import Response, answer, encode
 from labs.api.rest.routes import GroupVersion
-from labs.api.schemas import definitions
+from labs.api.schemas import custom_schemas, definitions
 
 PREFIX = "#/$defs/"
+OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+ANY_OBJECT = "io.k8s.api.core.v1.ConfigMap"
+"""A kind from which to take the fields that all have."""
+
 PATCH_TYPES = (
     "application/apply-patch+yaml",
     "application/json-patch+json",
@@ -69,7 +73,12 @@ def _document(version: GroupVersion, types: tuple[ResourceType, ...]) -> bytes:
         name = _definition_name(kind)
         if name is not None:
             _collect(name, schemas)
-        paths |= _paths(version, kind, name)
+        custom = custom_schemas().get("/".join(kind.group_version_kind))
+        if custom is not None:
+            name = _custom_name(kind)
+            schemas[name] = _custom(kind, custom)
+            _collect(OBJECT_META, schemas)
+        paths |= _paths(version, kind, name, is_custom=custom is not None)
     return encode(
         {
             "openapi": "3.0.0",
@@ -94,6 +103,34 @@ def _definition_name(kind: ResourceType) -> str | None:
     return _names().get(kind.group_version_kind)
 
 
+def _custom_name(kind: ResourceType) -> str:
+    """``ToRESTFriendlyName``: the parts of the group turned round, the version and the kind."""
+    return ".".join([*reversed(kind.group.split(".")), kind.version, kind.kind])
+
+
+def _custom(kind: ResourceType, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A custom resource's schema as it is published: with the fields that every object has, and its identity.
+
+    Source: apiextensions-apiserver pkg/controller/openapi/builder/builder.go (buildKubeNative).
+    """
+    any_object = definitions()[ANY_OBJECT]["properties"]
+    common = {key: any_object[key] for key in ("apiVersion", "kind", "metadata")}
+    group, version, name = kind.group_version_kind
+    identity = {"x-kubernetes-group-version-kind": [{"group": group, "version": version, "kind": name}]}
+    properties = {**(schema.get("properties") or {}), **common}
+    return _published({**schema, "properties": properties, **identity})
+
+
+def _published(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A definition as the server publishes it; our data say of each kind what its apiVersion and kind must be."""
+    raw = json.dumps(schema).replace(PREFIX, "#/components/schemas/")
+    published: dict[str, Any] = _converted(json.loads(raw))
+    if "x-kubernetes-group-version-kind" in published:
+        for key in ("apiVersion", "kind"):
+            published.get("properties", {}).get(key, {}).pop("enum", None)
+    return published
+
+
 def _collect(name: str, schemas: dict[str, Any]) -> None:
     """Put a definition, and all that it refers to, in the form of OpenAPI v3."""
     waiting = [name]
@@ -101,8 +138,7 @@ def _collect(name: str, schemas: dict[str, Any]) -> None:
         each = waiting.pop()
         if each in schemas:
             continue
-        raw = json.dumps(definitions()[each]).replace(PREFIX, "#/components/schemas/")
-        schemas[each] = _converted(json.loads(raw))
+        schemas[each] = _published(definitions()[each])
         waiting += sorted(_references(schemas[each]))
 
 
@@ -134,7 +170,7 @@ def _converted(schema: Any) -> Any:
     return result
 
 
-def _paths(version: GroupVersion, kind: ResourceType, name: str | None) -> dict[str, Any]:
+def _paths(version: GroupVersion, kind: ResourceType, name: str | None, *, is_custom: bool = False) -> dict[str, Any]:
     scope = "namespaces/{namespace}/" if kind.is_namespaced else ""
     base = f"/{path_of(version)}/{scope}{kind.plural}"
     identity = {"group": kind.group, "version": kind.version, "kind": kind.kind}
@@ -144,7 +180,7 @@ def _paths(version: GroupVersion, kind: ResourceType, name: str | None) -> dict[
         "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": schema}}}},
     }
     body = {"content": {"*/*": {"schema": schema}}}
-    patches = [media for media in PATCH_TYPES if name or "strategic" not in media]
+    patches = [media for media in PATCH_TYPES if (name and not is_custom) or "strategic" not in media]
     patch_body = {"content": {media: {"schema": {"type": "object"}} for media in patches}}
     collection: dict[str, Any] = {"get": {**common, "x-kubernetes-action": "list"}}
     single: dict[str, Any] = {"get": {**common, "x-kubernetes-action": "get"}}
