@@ -235,6 +235,33 @@ def test_create_from_yaml_creates_once(api: client.ApiClient, tmp_path: Any) -> 
     assert {error.status for error in refused.value.api_exceptions} == {409}
 
 
+def test_create_from_yaml_applies_again_and_again(api: client.ApiClient) -> None:
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "applied"}, "data": {"a": "1"}}
+    for value in ("1", "2"):
+        settings["data"] = {"a": value}
+        utils.create_from_yaml(api, yaml_objects=[settings], apply=True)
+    found = client.CoreV1Api(api).read_namespaced_config_map("applied", "default")
+    assert found.data == {"a": "2"}
+    assert [(entry.manager, entry.operation) for entry in found.metadata.managed_fields] == [("python-client", "Apply")]
+
+
+def test_a_conflict_is_tried_again_with_what_is_new(api: client.ApiClient) -> None:
+    core = client.CoreV1Api(api)
+    core.create_namespaced_config_map("default", client.V1ConfigMap(metadata=client.V1ObjectMeta(name="shared")))
+    tries = []
+
+    def write() -> str:
+        found = core.read_namespaced_config_map("shared", "default")
+        if not tries:
+            core.patch_namespaced_config_map("shared", "default", {"data": {"theirs": "1"}})
+        tries.append(found.metadata.resource_version)
+        found.data = {**(found.data or {}), "mine": "1"}
+        return str(core.replace_namespaced_config_map("shared", "default", found).data)
+
+    assert utils.retry_on_conflict(write) == "{'mine': '1', 'theirs': '1'}"
+    assert len(tries) == 2
+
+
 def test_the_shop_is_ready(api: client.ApiClient, shop: list[Any]) -> None:
     for deployment in client.AppsV1Api(api).list_namespaced_deployment("shop").items:
         assert deployment.status.ready_replicas == deployment.spec.replicas, deployment.metadata.name

@@ -198,7 +198,8 @@ def test_ten_thousand_watches_leave_nothing_behind() -> None:
 
 def test_an_eviction_waits_for_its_budget_and_not_for_the_client(server: LabServer) -> None:
     """A budget that nobody has counted yet is refused with Retry-After, on a clock that stands."""
-    pod = {"metadata": {"name": "evicted", "labels": {"app": "evicted"}}, "spec": {"containers": [{"name": "c", "image": "nginx"}]}}
+    metadata = {"name": "evicted", "labels": {"app": "evicted"}}
+    pod = {"metadata": metadata, "spec": {"containers": [{"name": "c", "image": "nginx"}]}}
     assert server.api("POST", PODS, pod).status == 201
     server.advance("30s")
     budget: dict[str, Any] = {"metadata": {"name": "evicted"}, "spec": {"minAvailable": 0}}
