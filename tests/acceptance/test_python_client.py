@@ -250,15 +250,16 @@ def test_a_conflict_is_tried_again_with_what_is_new(api: client.ApiClient) -> No
     core.create_namespaced_config_map("default", client.V1ConfigMap(metadata=client.V1ObjectMeta(name="shared")))
     tries = []
 
-    def write() -> str:
+    def write() -> dict[str, str]:
         found = core.read_namespaced_config_map("shared", "default")
         if not tries:
             core.patch_namespaced_config_map("shared", "default", {"data": {"theirs": "1"}})
         tries.append(found.metadata.resource_version)
         found.data = {**(found.data or {}), "mine": "1"}
-        return str(core.replace_namespaced_config_map("shared", "default", found).data)
+        replaced: dict[str, str] = core.replace_namespaced_config_map("shared", "default", found).data
+        return replaced
 
-    assert utils.retry_on_conflict(write) == "{'mine': '1', 'theirs': '1'}"
+    assert utils.retry_on_conflict(write) == {"mine": "1", "theirs": "1"}
     assert len(tries) == 2
 
 
