@@ -38,16 +38,20 @@ class AwsError(LabError):
 class ApiError(LabError):
     """A refusal in the form of a Kubernetes API server.
 
-    ``details`` is the Status' ``details`` object (name, group, kind, causes, ...), or None.
+    ``details`` is the Status' ``details`` object (name, group, kind, causes, ...), or None. ``patience_s``: for how
+    long a server tries again by itself before it refuses a request so; it is not part of the answer.
     Source of the texts: kubernetes/apimachinery pkg/api/errors/errors.go.
     """
 
-    def __init__(self, code: int, reason: str, message: str, details: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, code: int, reason: str, message: str, details: dict[str, Any] | None = None, patience_s: int = 0
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.message = message
         self.details = details
+        self.patience_s = patience_s
 
     def status(self) -> dict[str, Any]:
         """The ``v1.Status`` object that goes over the wire."""

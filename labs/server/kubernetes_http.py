@@ -55,13 +55,14 @@ class KubernetesDoor:
         return _respond(answer)
 
     def _patient_answer(self, request: Request) -> Response | WatchStream:
-        """The answer; what is refused for a stated time only is held back for up to that time.
+        """The answer; what is refused for a while only is held back for up to that while.
 
-        A controller has to see a write before an eviction can be decided, and while the clock stands it does not.
+        A controller has to see a new budget before an eviction is decided, and make the ServiceAccount of a new
+        namespace before its first pod; while the clock stands it does neither.
         """
         answer = self._api.handle(request)
         held_ns = 0
-        while isinstance(answer, Response) and held_ns < _retry_after_ns(answer):
+        while isinstance(answer, Response) and held_ns < answer.patience_s * SECOND_NS:
             self._pacer.let_pass(HOLD_STEP_NS)
             held_ns += HOLD_STEP_NS
             answer = self._api.handle(request)
@@ -102,10 +103,6 @@ class KubernetesDoor:
             stream.on_ready = None
             stream.close()
         return response
-
-
-def _retry_after_ns(answer: Response) -> int:
-    return int(answer.headers.get(hdrs.RETRY_AFTER, "0")) * SECOND_NS
 
 
 def _as_text(value: str) -> str:

@@ -210,3 +210,13 @@ def test_an_eviction_waits_for_its_budget_and_not_for_the_client(server: LabServ
     answer = server.api("POST", f"{PODS}/evicted/eviction", {"metadata": {"name": "evicted"}})
     assert answer.status == 201, answer.body
     assert before < server.now() < before[:17] + "59"
+
+
+def test_the_first_pod_of_a_new_namespace_waits_for_its_account(server: LabServer) -> None:
+    pod: dict[str, Any] = {"metadata": {"name": "first"}, "spec": {"containers": [{"name": "c", "image": "nginx"}]}}
+    assert server.api("POST", "/api/v1/namespaces", {"metadata": {"name": "fresh"}}).status == 201
+    assert server.api("POST", "/api/v1/namespaces/fresh/pods", pod).status == 201
+    pod["spec"]["serviceAccountName"] = "nobody"
+    before = server.now()
+    refused = server.api("POST", "/api/v1/namespaces/fresh/pods", {**pod, "metadata": {"name": "second"}})
+    assert (refused.status, server.now()) == (403, before)

@@ -24,6 +24,9 @@ ACCOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUME_PREFIX = "kube-api-access-"
 TOKEN_SECONDS = 3607
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+DEFAULT_ACCOUNT_PATIENCE_S = 2
+"""Upstream looks for an account named default ten times, 100 to 200 ms apart (plugin/pkg/admission/serviceaccount)."""
+
 TOLERATED_S = 300
 NOT_READY = "node.kubernetes.io/not-ready"
 UNREACHABLE = "node.kubernetes.io/unreachable"
@@ -98,7 +101,9 @@ class ServiceAccounts:
         account = self._store.get("serviceaccounts", namespace, name)
         if account is None:
             why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
-            raise errors.forbidden("pods", metadata.get("name", ""), why)
+            refused = errors.forbidden("pods", metadata.get("name", ""), why)
+            refused.patience_s = DEFAULT_ACCOUNT_PATIENCE_S if name == "default" else 0
+            raise refused
         if account.get("imagePullSecrets") and not spec.get("imagePullSecrets"):
             spec["imagePullSecrets"] = account["imagePullSecrets"]
         wants = spec.get("automountServiceAccountToken")

@@ -62,6 +62,8 @@ class Response:
     headers: Mapping[str, str]
     body: bytes
     warnings: tuple[str, ...] = ()
+    patience_s: int = 0
+    """For how long a server would have held the request back before it gave this answer."""
 
     def json(self) -> Any:
         """The body as JSON."""
@@ -86,7 +88,8 @@ def text(status: int, body: str) -> Response:
 def refusal(error: ApiError, warnings: Sequence[str] = ()) -> Response:
     """A ``Status`` as the answer; ``Retry-After`` when it says so."""
     headers = {"Content-Type": JSON}
-    seconds = (error.details or {}).get("retryAfterSeconds")
+    seconds = (error.details or {}).get("retryAfterSeconds") or 0
     if seconds:
         headers["Retry-After"] = str(seconds)
-    return Response(error.code, headers, encode(error.status()), tuple(warnings))
+    patience_s = max(seconds, error.patience_s)
+    return Response(error.code, headers, encode(error.status()), tuple(warnings), patience_s)
