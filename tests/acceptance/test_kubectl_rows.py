@@ -150,7 +150,7 @@ READS = {
     "auth can-i --list": "*.*",
     "auth whoami": "system:masters",
     "auth whoami --as=jane --as-group=dev": "[dev system:authenticated]",
-    "cluster-info -n kube-system": "CoreDNS is running at",
+    "cluster-info": "Kubernetes control plane is running at",
     "cluster-info dump --namespaces rows": '"kind": "ReplicationControllerList"',
     "version": "Server Version: v1.37",
     "config view": "REDACTED",
