@@ -49,7 +49,10 @@ def main() -> None:
 )
 @click.option("--port", default=0, help="Port of the Kubernetes API on 127.0.0.1; 0 takes a free one.")
 @click.option("--aws-port", default=0, help="Port of the AWS APIs and the clock; 0 takes a free one.")
-def serve(seed: int, directory: Path, speed: float, manifests: tuple[Path, ...], port: int, aws_port: int) -> None:
+@click.option("--proxied", is_flag=True, help="The live view is also asked for under a proxy's host name.")
+def serve(
+    seed: int, directory: Path, speed: float, manifests: tuple[Path, ...], port: int, aws_port: int, proxied: bool
+) -> None:
     """Serve a simulated cluster on 127.0.0.1 until SIGTERM or the end of standard input.
 
     Prints one line of JSON when ready: where the APIs are, and the secrets that they ask for.
@@ -57,7 +60,7 @@ def serve(seed: int, directory: Path, speed: float, manifests: tuple[Path, ...],
     from labs.server.serve import Options
     from labs.server.serve import serve as serve_lab
 
-    serve_lab(Options(seed, directory, speed, manifests, port, aws_port))
+    serve_lab(Options(seed, directory, speed, manifests, port, aws_port, proxied))
 
 
 @main.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -14,9 +15,11 @@ from typing import Any, Self
 from kubernetes import client as kubernetes_client
 from kubernetes import config as kubernetes_config
 from labs.course.environment import Environment
+from labs.course.live import show_link
 from labs.course.manifests import apply_manifests, find_manifests
 from labs.course.notebook import explain_lost_server, progress
 from labs.course.sidecar import GONE, Sidecar
+from labs.course.terminal import FOLDER, Terminal
 from labs.errors import UsageError
 from labs.units import SECOND_NS, parse_duration
 
@@ -41,6 +44,10 @@ class Lab(ABC):
     @abstractmethod
     def _advance(self, length_ns: int) -> None:
         """Let time pass."""
+
+    @abstractmethod
+    def live_view(self) -> None:
+        """Show where the cluster can be watched while time passes."""
 
     @abstractmethod
     def close(self) -> None:
@@ -114,6 +121,7 @@ class SimulatedLab(Lab):
         kubernetes_client.CoreV1Api(kubernetes_client.ApiClient(kubernetes_client.Configuration()))
         endpoints = self._sidecar.await_ready()
         self._environment: Environment | None = Environment(endpoints, self._sidecar.directory)
+        self._terminal = Terminal(endpoints, os.environ.get(FOLDER))
         kubernetes_config.load_kube_config(endpoints.kubeconfig)
         explain_lost_server(lambda: self._environment is not None and not self._sidecar.is_running, GONE)
         atexit.register(self.close)
@@ -125,9 +133,16 @@ class SimulatedLab(Lab):
     def _advance(self, length_ns: int) -> None:
         self._sidecar.clock(f"{length_ns}ns")
 
+    def live_view(self) -> None:
+        """Show a link to the page on which the cluster can be watched while time passes. Raises UsageError."""
+        if not self._sidecar.is_running:
+            raise UsageError(GONE)
+        show_link(self._sidecar.endpoints.live, os.environ)
+
     def close(self) -> None:
         """End the cluster and give this kernel its own environment back."""
         if self._environment is not None:
+            self._terminal.close()
             self._environment.restore()
             self._environment = None
             self._sidecar.close()
@@ -157,6 +172,10 @@ class ClusterLab(Lab):
 
     def _advance(self, length_ns: int) -> None:
         time.sleep(length_ns / SECOND_NS)
+
+    def live_view(self) -> None:
+        """Say where a real cluster is watched."""
+        print("Watch a real cluster in the EKS and CloudWatch consoles, or with 'kubectl get pods -A -w'.")
 
     def close(self) -> None:
         """Nothing was started, so nothing is ended: the cluster is the learner's."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labs.course.live import is_behind_proxy
 from labs.errors import UsageError
 
 START_TIMEOUT_S = 30
@@ -37,6 +39,7 @@ class Endpoints:
     aws_access_key_id: str
     aws_secret_access_key: str
     control: str
+    live: str
 
 
 class Sidecar:
@@ -49,6 +52,8 @@ class Sidecar:
         command = [sys.executable, "-m", "labs", "serve", "--seed", str(seed), "--directory", str(self.directory)]
         if speed is not None:
             command += ["--speed", str(speed)]
+        if is_behind_proxy(os.environ):
+            command.append("--proxied")
         self._log_path = self.directory / "server.log"
         with self._log_path.open("wb") as log:
             self._process = subprocess.Popen(

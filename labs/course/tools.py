@@ -11,6 +11,7 @@ from pathlib import Path
 from labs.course.build import NOTEBOOKS
 from labs.course.kernels import CELL_TIMEOUT_S
 from labs.course.manifests import PROJECT_ROOT
+from labs.course.terminal import new_folder, terminal_environment
 
 CHECKS = (("ruff", "check", "."), ("mypy",), ("lint-imports", "--no-cache"))
 NBVAL = ("--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_S}")
@@ -47,7 +48,7 @@ def lab_arguments(notebooks: Sequence[Path]) -> list[str]:
 def open_lab(arguments: Sequence[str]) -> None:
     """Become JupyterLab, so that its questions and interrupts are its own; does not return."""
     command = [sys.executable, "-m", "jupyterlab", *lab_arguments(sorted(NOTEBOOKS.glob("*.ipynb"))), *arguments]
-    os.execv(command[0], command)
+    os.execve(command[0], command, terminal_environment(new_folder()))
 
 
 def _call(*command: str) -> int:

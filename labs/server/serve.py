@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from labs.errors import UsageError
 from labs.server.aws_http import AwsDoor
 from labs.server.control_http import ControlDoor
 from labs.server.credentials import Access, issue_access
 from labs.server.kubernetes_http import MAX_BODY_BYTES, KubernetesDoor
+from labs.server.live import LiveDoor
 from labs.server.pacing import Pacer
 from labs.server.preload import build_world
 from labs.world import World
@@ -30,6 +32,7 @@ from labs.world import World
 HOST = "127.0.0.1"
 ALLOWED_HOSTS = (HOST, "localhost")
 SPEED_MAX = 10_000
+LIVE = "/live/"
 RUNNER: dict[str, Any] = {
     "access_log": None,
     "shutdown_timeout": 1.0,
@@ -55,6 +58,7 @@ class Options:
     manifests: tuple[Path, ...]
     port: int
     aws_port: int
+    is_proxied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ async def _serve(options: Options) -> None:
     listeners = Listeners.open(options.port, options.aws_port)
     access = issue_access(options.directory, listeners.kubernetes_url)
     world = build_world(options.seed, options.manifests)
-    async with open_doors(world, access, listeners, options.speed) as (ready_line, pacing):
+    async with open_doors(world, access, listeners, options.speed, options.is_proxied) as (ready_line, pacing):
         print(json.dumps(ready_line), flush=True)
         await _watch_standard_input(ended)
         # The pacing ends by itself only when the world breaks, and then with what broke it.
@@ -115,21 +119,27 @@ async def _serve(options: Options) -> None:
 
 @contextlib.asynccontextmanager
 async def open_doors(
-    world: World, access: Access, listeners: Listeners, speed: float
+    world: World, access: Access, listeners: Listeners, speed: float, is_proxied: bool = False
 ) -> AsyncIterator[tuple[dict[str, str], asyncio.Task[None]]]:
     """Every door of a world: the ready line, and the task that moves the clock for blocked clients."""
     pacer = Pacer(world, speed)
     kubernetes = KubernetesDoor(world.rest, access.kubernetes_token, pacer)
     aws = AwsDoor(world, access.aws_access_key_id, pacer)
     control = ControlDoor(world, pacer)
+    live = LiveDoor(world)
     token = access.control_token
     kubernetes_app = _application([("*", "/{path:.*}", kubernetes.handle)])
     aws_app = _application(
         [
             ("GET", "/control/{token}", _with_token(token, control.get)),
             ("POST", "/control/{token}", _with_token(token, control.post)),
+            ("GET", f"{LIVE}{{token}}/", _with_token(token, live.page)),
+            ("GET", f"{LIVE}{{token}}/data", _with_token(token, live.data)),
+            ("POST", f"{LIVE}{{token}}/advance", _with_token(token, control.post)),
             ("POST", "/{path:.*}", aws.handle),
-        ]
+        ],
+        # A proxy hands on the name that the reader's browser asked for; the path's token is what protects the page.
+        any_host_below=LIVE if is_proxied else None,
     )
     runners = [web.AppRunner(app, **RUNNER) for app in (kubernetes_app, aws_app)]
     pacing = asyncio.create_task(pacer.run())
@@ -146,6 +156,7 @@ async def open_doors(
             "aws_access_key_id": access.aws_access_key_id,
             "aws_secret_access_key": access.aws_secret_access_key,
             "control": f"{listeners.aws_url}/control/{token}",
+            "live": f"{listeners.aws_url}{LIVE}{token}/",
         }
         yield ready_line, pacing
     finally:
@@ -170,20 +181,25 @@ def _listen(port: int, option: str) -> socket.socket:
     return listener
 
 
-def _application(routes: Iterable[tuple[str, str, Handler]]) -> web.Application:
-    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_only_this_host])
+def _application(routes: Iterable[tuple[str, str, Handler]], any_host_below: str | None = None) -> web.Application:
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_only_this_host(any_host_below)])
     for method, path, handler in routes:
         app.router.add_route(method, path, handler)
     return app
 
 
-@web.middleware
-async def _only_this_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+def _only_this_host(any_host_below: str | None) -> Middleware:
     """Refuse a foreign Host header: a web page that a name of its own leads here must not get through."""
-    host = request.host.rpartition(":")[0] or request.host
-    if host not in ALLOWED_HOSTS:
-        return web.Response(status=421, text=f"This lab answers only to {HOST} and localhost.\n")
-    return await handler(request)
+
+    @web.middleware
+    async def checked(request: web.Request, handler: Handler) -> web.StreamResponse:
+        host = request.host.rpartition(":")[0] or request.host
+        is_open = any_host_below is not None and request.path.startswith(any_host_below)
+        if host not in ALLOWED_HOSTS and not is_open:
+            return web.Response(status=421, text=f"This lab answers only to {HOST} and localhost.\n")
+        return await handler(request)
+
+    return checked
 
 
 def _with_token(token: str, handler: Handler) -> Handler:
