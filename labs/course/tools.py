@@ -14,12 +14,14 @@ from labs.course.manifests import PROJECT_ROOT
 from labs.course.terminal import new_folder, terminal_environment
 
 CHECKS = (("ruff", "check", "."), ("mypy",), ("lint-imports", "--no-cache"))
+PARALLEL = ("-n", "auto", "--dist", "loadscope")
+"""A worker on each core; the cells of a notebook, and the tests of a module or class, stay together in one of them."""
 NBVAL = ("--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_S}")
 
 
 def run_tests(arguments: Sequence[str] = ()) -> int:
-    """pytest over tests and notebooks in one process, or over what ``arguments`` name; returns its exit code."""
-    return _call(sys.executable, "-m", "pytest", *NBVAL, *arguments)
+    """pytest over tests and notebooks on all cores, or over what ``arguments`` name; returns its exit code."""
+    return _call(sys.executable, "-m", "pytest", *NBVAL, *(() if arguments else PARALLEL), *arguments)
 
 
 def run_checks() -> int:
