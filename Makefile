@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lab check bench notebooks lock clean
+.PHONY: run test lab check bench browser notebooks lock clean
 
 $(VENV)/.run: requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -25,6 +25,10 @@ test: $(VENV)/.test  ## every test: units, goldens, house rules, notebooks
 
 check: $(VENV)/.test  ## lint, types, layers
 	$(BIN)/python -m labs check
+
+browser: $(VENV)/.test  ## the labs in JupyterLab in a headless Chromium, which must be installed
+	$(BIN)/python -m pip install --disable-pip-version-check -q -e '.[browser]' -c requirements-dev.txt
+	$(BIN)/python -m pytest tests/browser
 
 bench: $(VENV)/.test  ## measured figures, from one run
 	$(BIN)/python -m labs bench

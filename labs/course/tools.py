@@ -14,6 +14,8 @@ from labs.course.manifests import PROJECT_ROOT
 from labs.course.terminal import new_folder, terminal_environment
 
 CHECKS = (("ruff", "check", "."), ("mypy",), ("lint-imports", "--no-cache"))
+JUPYTER_CONFIG = Path(__file__).with_name("jupyter")
+"""Settings of JupyterLab for the course: no pop-up that asks a server elsewhere for news."""
 PARALLEL = ("-n", "auto", "--dist", "loadscope")
 """A worker on each core; the cells of a notebook, and the tests of a module or class, stay together in one of them."""
 NBVAL = ("--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_S}")
@@ -49,8 +51,12 @@ def lab_arguments(notebooks: Sequence[Path]) -> list[str]:
 
 def open_lab(arguments: Sequence[str]) -> None:
     """Become JupyterLab, so that its questions and interrupts are its own; does not return."""
-    command = [sys.executable, "-m", "jupyterlab", *lab_arguments(sorted(NOTEBOOKS.glob("*.ipynb"))), *arguments]
-    os.execve(command[0], command, terminal_environment(new_folder()))
+    given = {argument.partition("=")[0] for argument in arguments}
+    ours = [each for each in lab_arguments(sorted(NOTEBOOKS.glob("*.ipynb"))) if each.partition("=")[0] not in given]
+    command = [sys.executable, "-m", "jupyterlab", *ours, *arguments]
+    environment = terminal_environment(new_folder())
+    searched = filter(None, [str(JUPYTER_CONFIG), environment.get("JUPYTER_CONFIG_PATH")])
+    os.execve(command[0], command, environment | {"JUPYTER_CONFIG_PATH": os.pathsep.join(searched)})
 
 
 def _call(*command: str) -> int:
