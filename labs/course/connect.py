@@ -72,6 +72,8 @@ class Lab(ABC):
             assert length is not None
             self._advance_by_slices(parse_duration(length))
             return self.now()
+        if not callable(until):
+            raise UsageError("The condition to wait for must be a function, for example until=lambda: is_shop_ready().")
         left_ns, step_ns = parse_duration(timeout), max(parse_duration(every), SECOND_NS // 10)
         with progress(left_ns // SECOND_NS) as advanced:
             while not until():

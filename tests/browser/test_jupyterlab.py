@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import PICTURES, Jupyter
 from playwright.sync_api import Page, expect
+
+from conftest import PICTURES, Jupyter
 
 RUN_TIMEOUT_MS = 240_000
 MEMORY_MAX_BYTES = 1_000_000_000

@@ -8,8 +8,9 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from conftest import PICTURES, ROOT
 from playwright.sync_api import Page, expect
+
+from conftest import PICTURES, ROOT
 
 
 def test_the_page_shows_the_cluster_and_obeys_the_keyboard(page: Page, tmp_path: Path) -> None:

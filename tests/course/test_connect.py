@@ -45,7 +45,7 @@ def test_time_is_the_clusters_and_moves_when_told(lab: Lab) -> None:
 def test_what_does_not_come_true_is_one_sentence(lab: Lab) -> None:
     with pytest.raises(WaitTimeout, match="still not true"):
         lab.wait(until=lambda: False, timeout="20 s")
-    for wrong in ({}, {"length": "1 s", "until": lambda: True}, {"length": "soon"}, {"length": -1}):
+    for wrong in ({}, {"length": "1 s", "until": lambda: True}, {"length": "soon"}, {"length": -1}, {"until": True}):
         with pytest.raises(UsageError):
             lab.wait(**wrong)
 
