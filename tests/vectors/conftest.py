@@ -122,7 +122,7 @@ def _cases_in(document: dict[str, Any]) -> Iterator[tuple[str, Case]]:
 
 
 def _stem_of(path: Path) -> str:
-    known = sorted(file.stem for file in DATA.glob("*.json"))
+    known = sorted(file.stem for file in DATA.glob("*.json") if (DATA.parent / f"test_{file.stem}.py").exists())
     for stem in known:
         if path.stem == stem or (path.stem.startswith(stem) and not path.stem[len(stem)].isalnum()):
             return stem
