@@ -140,14 +140,15 @@ class HpaController(Controller):
     def _rescale(self, step: Step, resource: str, scale: Object) -> None:
         """Write the scale; one that somebody else wrote meanwhile is read again (``UpdateScale``)."""
         target, why = scale["metadata"], ""
-        for _ in range(SCALE_TRIES):
+        for attempt in range(SCALE_TRIES):
             try:
+                if attempt:
+                    scale = self.client.scale(resource, target["namespace"], target["name"])
                 self.client.set_scale(resource, {**scale, "spec": {"replicas": step.desired}})
             except ApiError as error:
                 why = error.message
                 if error.code != 409:
                     break
-                scale = self.client.scale(resource, target["namespace"], target["name"])
             else:
                 rescaled(step)
                 return
