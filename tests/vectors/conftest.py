@@ -14,13 +14,16 @@ there is one. Without the `section` mark a function gets every case that no othe
 
 `pytest tests/vectors --vectors DIR` runs the files of another folder in place of `tests/vectors/data`. A file belongs
 to the stem that its name starts with (`hpa.json`, `hpa-more.json`); any other file belongs to the stem whose committed
-cases look most like its own. A stem without a file has no cases, and its tests are left out.
+cases look most like its own. A stem without a file has no cases, and its tests are left out. What cannot be read, holds
+no case, or holds a section that no test runs ends the run with an error.
 """
 
 import json
 from collections.abc import Iterator
 from functools import cache
+from inspect import isfunction, signature
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -43,11 +46,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     folder = Path(metafunc.config.getoption("--vectors", default=None) or DATA).resolve()
     if not folder.is_dir():
         raise pytest.UsageError(f"--vectors: {folder} is no folder")
+    if not any(folder.glob("*.json")):
+        raise pytest.UsageError(f"--vectors: {folder} holds no *.json file")
     wanted = _sections_of(metafunc.function)
-    claimed = {name for other in vars(metafunc.module).values() for name in _sections_of(other)}
+    claimed, takes_others = _claims_of(metafunc.module)
+    found = cases(folder, metafunc.module.VECTORS)
+    unclaimed = sorted({section for section, _, _ in found} - claimed)
+    if unclaimed and not takes_others:
+        raise pytest.UsageError(f"{folder}: no test of {metafunc.module.VECTORS} runs the section {unclaimed[0]}")
     chosen = [
         (case, conventions)
-        for section, case, conventions in cases(folder, metafunc.module.VECTORS)
+        for section, case, conventions in found
         if (section in wanted if wanted else section not in claimed)
     ]
     ids = [case["id"] for case, _ in chosen]
@@ -79,6 +88,14 @@ def _sections_of(function: object) -> tuple[str, ...]:
     return tuple(name for mark in marks if mark.name == "section" for name in mark.args)
 
 
+def _claims_of(module: ModuleType) -> tuple[set[str], bool]:
+    """The sections that the tests of a module name, and whether one of its tests takes all others."""
+    tests = [test for test in vars(module).values() if isfunction(test) and "case" in signature(test).parameters]
+    tests = [test for test in tests if test.__name__.startswith("test_")]
+    named = [_sections_of(test) for test in tests]
+    return {section for sections in named for section in sections}, not all(named)
+
+
 def _is_without_case(item: pytest.Item) -> bool:
     callspec = getattr(item, "callspec", None)
     return callspec is not None and not isinstance(callspec.params.get("case", {}), dict)
@@ -86,8 +103,12 @@ def _is_without_case(item: pytest.Item) -> bool:
 
 @cache
 def _read(path: Path) -> dict[str, Any]:
-    document = json.loads(path.read_text(encoding="utf-8"))
-    assert isinstance(document, dict), f"{path} holds no vector document"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if not list(_cases_in(document)):
+            raise ValueError("no case")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise pytest.UsageError(f"{path} holds no vectors: {error!r}") from error
     return document
 
 
@@ -95,11 +116,13 @@ def _cases_in(document: dict[str, Any]) -> Iterator[tuple[str, Case]]:
     for name, cases in document.items():
         if isinstance(cases, list):
             for case in cases:
+                if not case["id"] or "expect" not in case:
+                    raise ValueError(f"a case of {name} has no id or no expect")
                 yield (case["in"].get("op", name) if name == "cases" else name), case
 
 
 def _stem_of(path: Path) -> str:
-    known = sorted(file.stem for file in DATA.glob("*.json"))
+    known = sorted(file.stem for file in DATA.glob("*.json") if (DATA.parent / f"test_{file.stem}.py").exists())
     for stem in known:
         if path.stem == stem or (path.stem.startswith(stem) and not path.stem[len(stem)].isalnum()):
             return stem
