@@ -14,8 +14,8 @@ there is one. Without the `section` mark a function gets every case that no othe
 
 `pytest tests/vectors --vectors DIR` runs the files of another folder in place of `tests/vectors/data`. A file belongs
 to the stem that its name starts with (`hpa.json`, `hpa-more.json`); any other file belongs to the stem whose committed
-cases look most like its own. A stem without a file has no cases, and its tests are left out. What cannot be read, holds
-no case, or holds a section that no test runs ends the run with an error.
+cases look most like its own. A stem without a file has no cases, and its tests are left out. A file that cannot be
+read, that holds no case, or that holds a section that no test runs fails `test_every_case_is_run.py`.
 """
 
 import json
@@ -43,17 +43,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" not in metafunc.fixturenames:
         return
-    folder = Path(metafunc.config.getoption("--vectors", default=None) or DATA).resolve()
-    if not folder.is_dir():
-        raise pytest.UsageError(f"--vectors: {folder} is no folder")
-    if not any(folder.glob("*.json")):
-        raise pytest.UsageError(f"--vectors: {folder} holds no *.json file")
+    folder = folder_of(metafunc.config)
     wanted = _sections_of(metafunc.function)
-    claimed, takes_others = _claims_of(metafunc.module)
+    claimed, _ = claims_of(metafunc.module)
     found = cases(folder, metafunc.module.VECTORS)
-    unclaimed = sorted({section for section, _, _ in found} - claimed)
-    if unclaimed and not takes_others:
-        raise pytest.UsageError(f"{folder}: no test of {metafunc.module.VECTORS} runs the section {unclaimed[0]}")
     chosen = [
         (case, conventions)
         for section, case, conventions in found
@@ -66,6 +59,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("case", [case for case, _ in chosen], ids=ids)
 
 
+def folder_of(config: pytest.Config) -> Path:
+    """The folder whose files are run. Raises UsageError when there is none, or nothing in it."""
+    folder = Path(config.getoption("--vectors", default=None) or DATA).resolve()
+    if not folder.is_dir():
+        raise pytest.UsageError(f"--vectors: {folder} is no folder")
+    if not any(folder.glob("*.json")):
+        raise pytest.UsageError(f"--vectors: {folder} holds no *.json file")
+    return folder
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leaves out what pytest would report as skipped: a test whose file has no case for it."""
     items[:] = [item for item in items if not _is_without_case(item)]
@@ -75,8 +78,8 @@ def cases(folder: Path, stem: str) -> list[tuple[str, Case, dict[str, Any]]]:
     """(section, case, conventions of its file) for every case of `folder` that belongs to `stem`."""
     found = []
     for path in sorted(folder.glob("*.json")):
-        document = _read(path)
-        if _stem_of(path) == stem:
+        document = read(path)
+        if isinstance(document, dict) and stem_of(path) == stem:
             found += [(section, case, document.get("conventions", {})) for section, case in _cases_in(document)]
     return found
 
@@ -88,7 +91,7 @@ def _sections_of(function: object) -> tuple[str, ...]:
     return tuple(name for mark in marks if mark.name == "section" for name in mark.args)
 
 
-def _claims_of(module: ModuleType) -> tuple[set[str], bool]:
+def claims_of(module: ModuleType) -> tuple[set[str], bool]:
     """The sections that the tests of a module name, and whether one of its tests takes all others."""
     tests = [test for test in vars(module).values() if isfunction(test) and "case" in signature(test).parameters]
     tests = [test for test in tests if test.__name__.startswith("test_")]
@@ -102,14 +105,21 @@ def _is_without_case(item: pytest.Item) -> bool:
 
 
 @cache
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any] | str:
+    """The document of a file, or what is wrong with it."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if not list(_cases_in(document)):
             raise ValueError("no case")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise pytest.UsageError(f"{path} holds no vectors: {error!r}") from error
+        return f"{path.name} holds no vectors: {error!r}"
     return document
+
+
+def sections(path: Path) -> set[str]:
+    """The sections of a file that can be read."""
+    document = read(path)
+    return {section for section, _ in _cases_in(document)} if isinstance(document, dict) else set()
 
 
 def _cases_in(document: dict[str, Any]) -> Iterator[tuple[str, Case]]:
@@ -121,7 +131,7 @@ def _cases_in(document: dict[str, Any]) -> Iterator[tuple[str, Case]]:
                 yield (case["in"].get("op", name) if name == "cases" else name), case
 
 
-def _stem_of(path: Path) -> str:
+def stem_of(path: Path) -> str:
     known = sorted(file.stem for file in DATA.glob("*.json") if (DATA.parent / f"test_{file.stem}.py").exists())
     for stem in known:
         if path.stem == stem or (path.stem.startswith(stem) and not path.stem[len(stem)].isalnum()):
@@ -133,4 +143,6 @@ def _stem_of(path: Path) -> str:
 @cache
 def _looks_of(path: Path) -> frozenset[tuple[str, str]]:
     """The (section, name of an input) pairs of a file."""
-    return frozenset((section, name) for section, case in _cases_in(_read(path)) for name in case["in"])
+    document = read(path)
+    assert isinstance(document, dict), document
+    return frozenset((section, name) for section, case in _cases_in(document) for name in case["in"])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.vectors.conftest import DATA, cases
+from tests.vectors.test_every_case_is_run import complaint
 
 CASE = {"id": "one", "in": {"op": "parse", "s": "1"}, "expect": {}}
 
@@ -39,8 +40,16 @@ def test_a_file_of_another_name_is_known_by_its_looks(stem: str, tmp_path: Path)
 def test_what_holds_no_vectors_is_refused(document: str, tmp_path: Path) -> None:
     (tmp_path / "quantity.json").write_text(document, encoding="utf-8")
 
-    with pytest.raises(pytest.UsageError, match="holds no vectors"):
-        cases(tmp_path, "quantity")
+    assert cases(tmp_path, "quantity") == []
+    assert complaint(tmp_path / "quantity.json").startswith("quantity.json holds no vectors")
+
+
+def test_a_section_that_no_test_runs_is_named(tmp_path: Path) -> None:
+    document = {"cases": [CASE], "of_tomorrow": [CASE]}
+    (tmp_path / "hpa.json").write_text(json.dumps(document), encoding="utf-8")
+
+    assert "of_tomorrow" in complaint(tmp_path / "hpa.json")
+    assert complaint(DATA / "hpa.json") == ""
 
 
 def test_files_of_one_stem_add_up(tmp_path: Path) -> None:
