@@ -92,10 +92,27 @@ class ServerProcess:
         around, entry = self._surroundings, self._entry
         self._started_ns = around.loop.now_ns
         self._service.station.stop_accepting()
+        self._service.station.set_ceiling(*self._memory_ceiling())
         for port in self._service.ports:
             self._network.listen(port, self._service.listener)
         factor = around.streams.python("startup").lognormvariate(0.0, entry.startup_sigma)
-        self._timer = around.loop.after(to_ns(entry.startup_s * factor / self._service.speed), self._listen)
+        startup_ns = to_ns(entry.startup_s * factor / self._service.speed)
+        limit, base = around.memory_limit_bytes, entry.memory_mib * _MIB
+        if limit is not None and base > limit:
+            # Memory is taken evenly while the program loads, and the limit is met on the way.
+            self._timer = around.loop.after(round(startup_ns * limit / base), around.run_out_of_memory)
+        else:
+            self._timer = around.loop.after(startup_ns, self._listen)
+
+    def _memory_ceiling(self) -> tuple[int | None, Callable[[], None]]:
+        """How many calls fit into the memory limit (None: all), and what the next one does."""
+        around, entry = self._surroundings, self._entry
+        limit = around.memory_limit_bytes
+        if limit is None or not entry.memory_mib_per_call:
+            return None, around.run_out_of_memory
+        room = int((limit - entry.memory_mib * _MIB) / (entry.memory_mib_per_call * _MIB))
+        fits = room >= self._capacity
+        return (None if fits else max(0, room)), around.run_out_of_memory
 
     def _listen(self) -> None:
         ports = ", ".join(str(port) for port in self._service.ports)
@@ -156,7 +173,11 @@ class ServerProcess:
     def memory_bytes(self, now_ns: int) -> int:
         """A base, and what the calls inside hold."""
         entry = self._entry
-        return round((entry.memory_mib + entry.memory_mib_per_call * self._service.station.inside) * _MIB)
+        held = entry.memory_mib + entry.memory_mib_per_call * self._service.station.inside
+        if self._service.station.is_open or not entry.startup_s:
+            return round(held * _MIB)
+        loaded = min(1.0, (now_ns - self._started_ns) / to_ns(entry.startup_s))
+        return round(held * loaded * _MIB)
 
 
 class Servers:
@@ -176,6 +197,10 @@ class Servers:
             service = self._services[key] = self._new_service(around, entry)
         service.process = ServerProcess(around, entry, service, self._network)
         return service.process
+
+    def shape_of(self, around: Surroundings) -> CpuShape:
+        """The CPU of a container on its node."""
+        return shape_of(around.container, self._vcpus_of(around.place.node))
 
     def station(self, uid: str, container: str) -> Station | None:
         """The station of a container that serves, for faults; None when it does not."""
@@ -197,7 +222,7 @@ class Servers:
         metadata = around.pod["metadata"]
         name = metadata["name"]
         connections = tuple(self._connect(around, call) for call in entry.calls)
-        shape = shape_of(around.container, self._vcpus_of(around.place.node))
+        shape = self.shape_of(around)
         station = Station(
             around.loop,
             name,
