@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from labs.api.client import Client
 from labs.dataplane.addresses import SubnetAddresses
+from labs.dataplane.attendant import Attendant
 from labs.dataplane.cloud import ZONES, Cloud, CloudTimes
 from labs.dataplane.database import Database, DatabaseConfig
 from labs.dataplane.errands import Errands
@@ -57,6 +58,7 @@ class Dataplane:
         self.machines = Machines(client, self.cloud, self.kubelets, streams, config.times)
         self.stats = StatsReader(loop, streams, self.kubelets)
         self.logs = LogReader(client, self.kubelets)
+        self.attendant = Attendant(client, self.kubelets)
         self.databases = {
             each.identifier: Database(loop, streams, self.network, self.ledger, each) for each in config.databases
         }

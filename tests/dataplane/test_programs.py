@@ -8,6 +8,7 @@ from shop_rig import Shop, build_shop, build_whole_shop
 
 from labs.api.store import WatchEvent
 from labs.dataplane.images import full_name, go_duration, image_id, image_size_bytes
+from labs.dataplane.logs import LogOptions
 from labs.dataplane.programs.catalogue import DEMAND_ANNOTATION, entry_for, parse_entry, program_name
 from labs.dataplane.programs.load import LoadPlan, parse_ab, parse_fortio, rate_profile
 from labs.dataplane.stats import ContainerStats
@@ -241,8 +242,8 @@ def test_logs_answer_as_the_api_does() -> None:
         logs.read("default", "job-0")
     shop.run(6)
     assert logs.read("default", "job-0") == "one\ntwo\n"
-    assert logs.read("default", "job-0", previous=True) == "one\ntwo\n"
-    assert logs.read("default", "job-0", tail_lines=1) == "two\n"
+    assert logs.read("default", "job-0", options=LogOptions(is_previous=True)) == "one\ntwo\n"
+    assert logs.read("default", "job-0", options=LogOptions(tail_lines=1)) == "two\n"
     with pytest.raises(ApiError, match="container nobody is not valid for pod job-0"):
         logs.read("default", "job-0", "nobody")
     with pytest.raises(ApiError) as missing:

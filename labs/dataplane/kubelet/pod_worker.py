@@ -148,6 +148,8 @@ class PodWorker:
             self.probes.stop(container)
             container.cancel_timers()
             container.end_sessions(EXIT_KILLED)
+            if container.log is not None:
+                container.log.end()
             if container.process is not None:
                 container.process.vanish()
                 container.process = None
@@ -295,6 +297,8 @@ class PodWorker:
         container.is_noticed = False
         container.cancel_timers()
         container.end_sessions(EXIT_KILLED)
+        if container.log is not None:
+            container.log.end()
         self.probes.stop(container)
         if self.starting is container:
             self.starting = None  # it ended before its postStart hook did

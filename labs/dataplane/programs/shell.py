@@ -19,7 +19,7 @@ class ShellProcess:
     TERM: process 1 without a handler does not hear it, as the kernel has it; a ``trap`` is one.
     """
 
-    __slots__ = ("_entry", "_partial", "_script", "_session", "_started_ns", "_surroundings")
+    __slots__ = ("_entry", "_listeners", "_partial", "_script", "_started_ns", "_surroundings", "session")
 
     is_health_steady = False
 
@@ -29,17 +29,31 @@ class ShellProcess:
         self._script = script
         self._started_ns = 0
         self._partial = b""
-        self._session = Session(
-            surroundings.loop, new_shell(surroundings.machine), self.print, self.print, self._ended
+        self._listeners: list[Callable[[bytes], None]] = []
+        self.session = Session(
+            surroundings.loop,
+            new_shell(surroundings.machine),
+            self.print,
+            self.print,
+            self._ended,
+            bool(surroundings.container.get("stdin")),
+            bool(surroundings.container.get("tty")),
         )
 
     def start(self) -> None:
         """Run the line."""
         self._started_ns = self._surroundings.loop.now_ns
-        self._session.begin_script(self._script)
+        self.session.begin_script(self._script)
+
+    def listen(self, listener: Callable[[bytes], None]) -> Callable[[], None]:
+        """Tell ``listener`` what the process prints from now on (``kubectl attach``); returns what stops that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     def print(self, content: bytes) -> None:
         """Standard output and error go to the log, line by line."""
+        for listener in list(self._listeners):
+            listener(content)
         *lines, self._partial = (self._partial + content).split(b"\n")
         if lines:
             self._surroundings.log(b"\n".join(lines).decode(errors="replace"))
@@ -52,11 +66,11 @@ class ShellProcess:
 
     def terminate(self) -> None:
         """A trap runs when the command of the moment is over; without one nothing happens."""
-        self._session.shell.has_term = True
+        self.session.shell.has_term = True
 
     def kill(self) -> None:
         """Stop."""
-        self._session.abort()
+        self.session.abort()
 
     vanish = kill
 

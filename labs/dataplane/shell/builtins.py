@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from labs.dataplane.shell import syntax
 from labs.dataplane.shell.interpreter import Jump, Leave, Main, Shell
 from labs.dataplane.shell.waits import Running, Sleep, Streams, Variables
 from labs.units import SECOND_NS
@@ -240,8 +239,7 @@ def _sh(shell: Shell, words: Sequence[str], streams: Streams) -> Running:
             return 2
         inner.variables.arguments = tuple(rest)
         return (yield from inner.run_text(shell.machine.files.read(path).decode(errors="replace"), streams))
-    prompt = f"{shell.directory} # " if streams.is_tty else ""
-    return (yield from inner.interact(streams, prompt))
+    return (yield from inner.interact(streams, streams.is_tty))
 
 
 def _exec(shell: Shell, words: Sequence[str], streams: Streams) -> Running:
@@ -321,5 +319,3 @@ BUILTINS: dict[str, Main] = {
     "command": _which,
     "wait": _wait,
 }
-
-__all__ = ["BUILTINS", "done", "new_variables", "syntax"]

@@ -19,10 +19,15 @@ from labs.units import MILLISECOND_NS
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
+INTERRUPTED = 130
 ITERATION_NS = MILLISECOND_NS
 """A turn of a loop takes at least this long: a process has to be started."""
 
 Main = Callable[["Shell", Sequence[str], Streams], Running]
+
+
+class Interrupt(Exception):
+    """Ctrl-C: the command of the moment ends, and with it a shell that nobody types to."""
 
 
 class Leave(Exception):
@@ -70,6 +75,8 @@ class Shell:
             code = yield from self._list(script, streams)
         except Leave as leave:
             return leave.code
+        except Interrupt:
+            return INTERRUPTED
         except syntax.SyntaxFault as fault:
             streams.complain(f"sh: {fault}")
             return 2
@@ -84,18 +91,20 @@ class Shell:
             return 2
         return (yield from self.run(script, streams))
 
-    def interact(self, streams: Streams, prompt: str) -> Running:
+    def interact(self, streams: Streams, has_prompt: bool) -> Running:
         """Read commands from standard input, one line after the other, until its end or ``exit``."""
         while True:
-            if prompt:
-                streams.err(prompt.encode())
-            line = yield from streams.stdin.line()
-            if line is None:
-                return self.variables.last_code
             try:
+                if has_prompt:
+                    streams.err(f"{self.directory} # ".encode())
+                line = yield from streams.stdin.line()
+                if line is None:
+                    return self.variables.last_code
                 self.variables.last_code = yield from self._list(syntax.parse(line), streams)
             except Leave as leave:
                 return leave.code
+            except Interrupt:
+                self.variables.last_code = INTERRUPTED
             except syntax.SyntaxFault as fault:
                 streams.complain(f"sh: {fault}")
                 self.variables.last_code = 2

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from labs.dataplane.shell import syntax
 from labs.dataplane.shell.archive import tar
 from labs.dataplane.shell.builtins import BUILTINS, new_variables
 from labs.dataplane.shell.filecommands import FILE_COMMANDS
-from labs.dataplane.shell.interpreter import Main, Shell
+from labs.dataplane.shell.interpreter import Interrupt, Main, Shell
 from labs.dataplane.shell.machine import Machine
 from labs.dataplane.shell.waits import Fetch, Input, Read, Reply, Resolve, Running, Sleep, Streams, Wait
 from labs.dataplane.shell.web import WEB_COMMANDS
@@ -20,7 +21,6 @@ from labs.sim.loop import Loop, Timer
 
 COMMANDS: dict[str, Main] = {**BUILTINS, **FILE_COMMANDS, **WEB_COMMANDS, "tar": tar}
 SHELLS = ("sh", "bash", "ash")
-EXIT_INTERRUPTED = 130
 
 
 def script_of(arguments: Sequence[str]) -> syntax.Script | None:
@@ -97,6 +97,20 @@ class Session:
         self._stdin.is_ended = True
         self._wake()
 
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        if self.is_over or self._running is None or self._is_stepping:
+            return
+        self._turn += 1
+        self.is_waiting_for_input = False
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._abandon is not None:
+            self._abandon()
+            self._abandon = None
+        running = self._running
+        self._go_on(lambda: running.throw(Interrupt()))
+
     def kill(self, code: int) -> None:
         """End it now."""
         if not self.is_over:
@@ -122,12 +136,18 @@ class Session:
     # The clock.
 
     def _step(self, result: object) -> None:
-        """Go on until the command has to wait."""
-        assert self._running is not None
+        running = self._running
+        assert running is not None
+        self._go_on(lambda: running.send(result))
+
+    def _go_on(self, resume: Callable[[], Wait]) -> None:
+        """Go on until the command has to wait, or is over."""
+        running = self._running
+        assert running is not None
         while True:
             self._is_stepping = True
             try:
-                wait = self._running.send(result)
+                wait = resume()
             except StopIteration as stop:
                 if not self.is_over:
                     self.is_over = True
@@ -137,13 +157,14 @@ class Session:
                 self._is_stepping = False
             if self.is_over:
                 return
-            result = None
             if isinstance(wait, Resolve):
-                result = self.shell.machine.resolve(wait.name)
+                resolution = self.shell.machine.resolve(wait.name)
+                resume = partial(running.send, resolution)
             elif isinstance(wait, Read):
                 self.is_waiting_for_input = not self._stdin.is_ended
                 if self.is_waiting_for_input:
                     return
+                resume = partial(running.send, None)
             else:
                 self._wait(wait)
                 return
