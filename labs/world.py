@@ -13,8 +13,8 @@ from typing import Any
 from labs.api.bootstrap import bootstrap, new_api_server
 from labs.api.client import Client
 from labs.api.manifests import parse_manifests
-from labs.api.rest.handler import RestApi
 from labs.api.rest.connects import LogRequest
+from labs.api.rest.handler import RestApi
 from labs.api.store import Object, Store
 from labs.controlplane.hpa.controller import HpaController
 from labs.controlplane.hpa.readers import MetricReaders

@@ -147,7 +147,7 @@ def _execute(
     if shell.find(command[0]) is None:
         is_there = "/" in command[0] and container.machine.files.exists(shell.path(command[0]))
         where = "permission denied" if is_there else "no such file or directory"
-        why = f'stat {command[0]}: {where}' if "/" in command[0] else "executable file not found in $PATH"
+        why = f"stat {command[0]}: {where}" if "/" in command[0] else "executable file not found in $PATH"
         complain(f'{_OCI}exec: "{command[0]}": {why}: unknown\n'.encode())
         ended(exit_status(command, NOT_EXECUTABLE if is_there else NOT_FOUND))
         return _Over()

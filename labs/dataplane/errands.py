@@ -50,7 +50,13 @@ class Errands:
         return self._network.resolve(name, namespace, caller)
 
     def fetch(
-        self, uid: str, pod: tuple[str, str], caller: Place, url: str, timeout_ns: int | None, done: Callable[[Reply], None]
+        self,
+        uid: str,
+        pod: tuple[str, str],
+        caller: Place,
+        url: str,
+        timeout_ns: int | None,
+        done: Callable[[Reply], None],
     ) -> Callable[[], None]:
         """Begin a request of a pod (uid; namespace and name) and return what abandons it.
 
@@ -69,7 +75,7 @@ class Errands:
             return self._loop.after(wait_ns, done, Reply(error="unresolved", took_ns=wait_ns)).cancel
         address = caller.pod_ip if host == "localhost" else resolution.addresses[0]
         started_ns = self._loop.now_ns
-        connection, source = way
+        _, source = way
 
         def ended(call: Call, outcome: int) -> None:
             done(self._reply(call, Outcome(outcome), address, self._loop.now_ns - started_ns))
@@ -92,9 +98,7 @@ class Errands:
             connection = self._network.connect(url, caller, pod[0], policy, f"errand/{name}/{parts.netloc}")
             if connection is None:
                 return None
-            ways[key] = connection, SingleRequests(
-                self._loop, self._ledger, name, connection.target, connection.client
-            )
+            ways[key] = connection, SingleRequests(self._loop, self._ledger, name, connection.target, connection.client)
         return ways[key]
 
     def _reply(self, call: Call, outcome: Outcome, address: str, took_ns: int) -> Reply:

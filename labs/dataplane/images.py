@@ -1,9 +1,9 @@
 """Images: names in full, sizes, and how long a node takes to pull them, one after the other.
 
 Which images exist is a rule (``pull_error``): a registry in the domain ``.invalid`` cannot be reached; a name or tag
-that says so (``nonexistent``, ``does-not-exist``, ``no-such-...``) is not found; the repositories of data/images.json have
-tags that look like versions, or those that the table gives; every other image exists. A size that the table does not hold
-is drawn once from the image's name.
+that says so (``nonexistent``, ``does-not-exist``, ``no-such-...``) is not found; the repositories of
+data/images.json have tags that look like versions, or those that the table gives; every other image exists. A size
+that the table does not hold is drawn once from the image's name.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from labs.dataplane.service_views import ENDPOINT_SLICES, SERVICE_NAME_LABEL
 from labs.dataplane.shell.waits import Resolution
 
 DOMAIN = "svc.cluster.local"
-_SERVER = "10.100.0.10"
+_SERVER = "172.20.0.10"
 """Where EKS puts the DNS Service, for a cluster that has not got one yet."""
 
 
@@ -27,6 +27,12 @@ def is_address(host: str) -> bool:
     return True
 
 
+def dns_server(client: Client) -> str:
+    """The address of the cluster's DNS Service."""
+    service = client.get("services", "kube-system", "kube-dns")
+    return str(service["spec"].get("clusterIP") or _SERVER) if service is not None else _SERVER
+
+
 class Names:
     """Answers look-ups from what the API holds; ``outside`` gives the address of a host outside the cluster, or ""."""
 
@@ -36,7 +42,7 @@ class Names:
 
     def resolve(self, name: str, namespace: str) -> Resolution:
         """What a pod in ``namespace`` is told of ``name``; no address for a name that does not exist."""
-        server = self._server()
+        server = dns_server(self._client)
         name = name.rstrip(".")
         if is_address(name) or name == "localhost":
             return Resolution(name, ("127.0.0.1",) if name == "localhost" else (name,), server)
@@ -55,10 +61,6 @@ class Names:
             if addresses:
                 return Resolution(full, addresses, server)
         return Resolution(full if len(labels) == 1 else name, (), server)
-
-    def _server(self) -> str:
-        service = self._client.get("services", "kube-system", "kube-dns")
-        return str(service["spec"]["clusterIP"]) if service is not None else _SERVER
 
     def _service(self, service: Object, full: str, server: str) -> Resolution:
         spec, metadata = service["spec"], service["metadata"]

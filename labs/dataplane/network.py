@@ -212,7 +212,11 @@ class Network:
 
     def resolve(self, name: str, namespace: str, caller: Place) -> Resolution:
         """What the cluster's DNS tells a pod at ``caller``; nothing where policies keep it from asking."""
-        if not is_address(name) and name != "localhost" and not self._policies.enforcement.resolves_names(caller.pod_ip):
+        if (
+            not is_address(name)
+            and name != "localhost"
+            and not self._policies.enforcement.resolves_names(caller.pod_ip)
+        ):
             return Resolution(name, is_timed_out=True)
         return self._names.resolve(name, namespace)
 

@@ -65,7 +65,7 @@ class Place:
 class Surroundings:
     """What a program is born with. ``exited`` is to be called once, when it ends by itself or on TERM.
 
-    ``run_out_of_memory`` is to be called when it needs more than ``memory_limit_bytes``; it does not return to a process.
+    ``run_out_of_memory`` is to be called when it needs more than ``memory_limit_bytes``, and is its end.
     """
 
     loop: Loop

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from labs.api.rest.connects import Channel, Upgrade
+from labs.server import tunnel
 from labs.server.pacing import Pacer
 
-PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io", tunnel.PROTOCOL)
 STDIN, ERROR, CLOSE = 0, 3, 255
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 
@@ -29,8 +31,12 @@ class Line:
         self._is_watched = False
 
     def send(self, channel: int, content: bytes) -> None:
-        """Queue a message."""
-        self._frames.put_nowait(bytes([channel]) + content)
+        """Queue a message of a channel."""
+        self.send_raw(bytes([channel]) + content)
+
+    def send_raw(self, content: bytes) -> None:
+        """Queue a message as it is."""
+        self._frames.put_nowait(content)
         self._pacer.watch_spoke(self)
 
     def end(self) -> None:
@@ -56,17 +62,36 @@ async def converse(request: web.Request, upgrade: Upgrade, pacer: Pacer) -> web.
     socket = web.WebSocketResponse(protocols=PROTOCOLS, max_msg_size=MESSAGE_BYTES_MAX)
     await socket.prepare(request)
     line = Line(pacer)
-    is_forwarding = upgrade.conversation.kind == "portforward"
-    channels = _forward(upgrade, line) if is_forwarding else {STDIN: _start(upgrade, line)}
+    channels, feed = _begin(socket.ws_protocol, upgrade, line)
     writing = asyncio.create_task(_write(socket, line, channels))
     try:
-        await _read(socket, line, channels)
+        async for message in socket:
+            if message.type is WSMsgType.BINARY:
+                feed(message.data)
+            elif message.type is WSMsgType.TEXT:
+                feed(message.data.encode())
+            line.pace(_waits_for_clock(channels))
+    except ValueError:
+        # The client sent what this protocol does not have; the conversation is over.
+        await socket.close(code=WSCloseCode.PROTOCOL_ERROR)
     finally:
         line.pace(False)
-        for channel in channels.values():
+        for channel in list(channels.values()):
             channel.close()
         writing.cancel()
     return socket
+
+
+def _begin(
+    protocol: str | None, upgrade: Upgrade, line: Line
+) -> tuple[dict[int, Channel], Callable[[bytes], None]]:
+    """The channels of a conversation, and what takes the client's messages."""
+    if protocol == tunnel.PROTOCOL:
+        tunnelled = tunnel.Tunnel(upgrade, line.send_raw)
+        return tunnelled.channels, tunnelled.feed
+    is_forwarding = upgrade.conversation.kind == "portforward"
+    channels = _forward(upgrade, line) if is_forwarding else {STDIN: _start(upgrade, line)}
+    return channels, lambda content: _take(channels, content)
 
 
 def _start(upgrade: Upgrade, line: Line) -> Channel:
@@ -109,20 +134,16 @@ async def _write(socket: web.WebSocketResponse, line: Line, channels: dict[int, 
 
 
 def _waits_for_clock(channels: dict[int, Channel]) -> bool:
-    return any(not channel.is_waiting_for_input for channel in channels.values())
+    return any(not channel.is_waiting_for_input for channel in list(channels.values()))
 
 
-async def _read(socket: web.WebSocketResponse, line: Line, channels: dict[int, Channel]) -> None:
-    async for message in socket:
-        content = message.data.encode() if message.type is WSMsgType.TEXT else message.data
-        if not content:
-            continue
-        if content[0] == CLOSE and len(content) > 1:
-            channel = channels.get(content[1])
-            if channel is not None:
-                channel.end_input()
-        else:
-            channel = channels.get(content[0])
-            if channel is not None:
-                channel.feed(content[1:])
-        line.pace(_waits_for_clock(channels))
+def _take(channels: dict[int, Channel], content: bytes) -> None:
+    """One message of the channel protocol."""
+    is_end = content[:1] == bytes([CLOSE])
+    channel = channels.get(content[1] if is_end and len(content) > 1 else content[0]) if content else None
+    if channel is None:
+        return
+    if is_end:
+        channel.end_input()
+    else:
+        channel.feed(content[1:])

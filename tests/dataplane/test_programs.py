@@ -11,8 +11,8 @@ from labs.dataplane.images import full_name, go_duration, image_id, image_size_b
 from labs.dataplane.logs import LogOptions
 from labs.dataplane.programs.catalogue import DEMAND_ANNOTATION, entry_for, parse_entry, program_name
 from labs.dataplane.programs.load import LoadPlan, parse_ab, parse_fortio, rate_profile
-from labs.dataplane.stats import ContainerStats
 from labs.dataplane.shell.session import script_of
+from labs.dataplane.stats import ContainerStats
 from labs.errors import ApiError, UsageError
 from labs.units import SECOND_NS
 

@@ -10,9 +10,9 @@ from labs.dataplane.kubelet.ending import NOT_ADMITTED
 from labs.dataplane.kubelet.host import Host
 from labs.dataplane.kubelet.node_status import (
     LEASE_NAMESPACE,
+    NodeFacts,
     Registration,
     lease_object,
-    NodeFacts,
     node_object,
     node_status,
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from labs.api.store import Object
 from labs.dataplane.kubelet.environment import container_environment
+from labs.dataplane.names import dns_server
 from labs.dataplane.process import Place
 from labs.dataplane.shell.files import FileTree, Folder
 from labs.dataplane.shell.machine import Machine
@@ -76,13 +77,13 @@ def build_machine(worker: PodWorker, container: Container, terminate: Callable[[
     """The machine of a container that is about to run. Raises ConfigFault when its environment cannot be made."""
     host, pod = worker.host, worker.pod
     metadata, spec = pod["metadata"], pod["spec"]
-    environment = container_environment(
-        host.client, pod, container.spec, worker.pod_ip, host.ip, host.allocatable
-    )
+    environment = container_environment(host.client, pod, container.spec, worker.pod_ip, host.ip, host.allocatable)
     place = Place(host.name, host.zone, worker.pod_ip)
     hostname = host.name if spec.get("hostNetwork") else environment["HOSTNAME"]
     command = [*(container.spec.get("command") or []), *(container.spec.get("args") or [])]
-    root = _root(hostname, worker.pod_ip, metadata["namespace"], container.spec)
+    search = f"{metadata['namespace']}.svc.cluster.local svc.cluster.local cluster.local ec2.internal"
+    resolver = f"search {search}\nnameserver {dns_server(host.client)}\noptions ndots:5\n"
+    root = _root(hostname, worker.pod_ip, resolver, container.spec)
     return Machine(
         files=FileTree(root, worker.volumes.mounts(container.spec)),
         environment=environment,
@@ -100,15 +101,14 @@ def build_machine(worker: PodWorker, container: Container, terminate: Callable[[
     )
 
 
-def _root(hostname: str, pod_ip: str, namespace: str, container: Object) -> Folder:
+def _root(hostname: str, pod_ip: str, resolver: str, container: Object) -> Folder:
     root = Folder()
     for name in (*_FOLDERS, *_DEEP_FOLDERS):
         root.put(name, None)
-    search = f"{namespace}.svc.cluster.local svc.cluster.local cluster.local ec2.internal"
     for path, text in {
         "etc/hostname": f"{hostname}\n",
         "etc/hosts": "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n" + f"{pod_ip}\t{hostname}\n",
-        "etc/resolv.conf": f"search {search}\nnameserver 10.100.0.10\noptions ndots:5\n",
+        "etc/resolv.conf": resolver,
         "etc/os-release": 'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.22.0\n',
         (container.get("terminationMessagePath") or TERMINATION_LOG).strip("/"): "",
     }.items():
@@ -116,4 +116,3 @@ def _root(hostname: str, pod_ip: str, namespace: str, container: Object) -> Fold
     if container.get("workingDir"):
         root.put(container["workingDir"].strip("/"), None)
     return root
-

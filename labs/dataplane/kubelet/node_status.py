@@ -102,7 +102,12 @@ def node_status(instance: Instance, facts: NodeFacts, now_ns: int, old: Mapping[
         ready = ("False", "KubeletNotReady", SHUTTING_DOWN)
     values = [(name, "False", reason, message) for name, reason, message in _PRESSURES]
     if facts.has_memory_pressure:
-        values[0] = ("MemoryPressure", "True", "KubeletHasInsufficientMemory", "kubelet has insufficient memory available")
+        values[0] = (
+            "MemoryPressure",
+            "True",
+            "KubeletHasInsufficientMemory",
+            "kubelet has insufficient memory available",
+        )
     values.append(("Ready", *ready))
     before = {item["type"]: item for item in (old or {}).get("conditions") or ()}
     return {

@@ -205,7 +205,9 @@ class PodWorker:
         if phase in TERMINAL_PHASES:
             self.is_over = True
             self._leave_sandbox()
-        elif any(container.shall_restart(self.restart_policy) for container in self.containers if not container.is_init):
+        elif any(
+            container.shall_restart(self.restart_policy) for container in self.containers if not container.is_init
+        ):
             self.advance()
         else:
             # Everything else has ended for good: sidecars end, too.

@@ -163,10 +163,9 @@ def _trap(shell: Shell, words: Sequence[str], streams: Streams) -> Running:
 
 def _test(shell: Shell, words: Sequence[str], streams: Streams) -> Running:
     rest = list(words[1:])
-    if words[0] == "[":
-        if not rest or rest.pop() != "]":
-            streams.complain("sh: [: missing ]")
-            return done(2)
+    if words[0] == "[" and (not rest or rest.pop() != "]"):
+        streams.complain("sh: [: missing ]")
+        return done(2)
     is_negated = False
     while rest and rest[0] == "!":
         is_negated = not is_negated

@@ -283,4 +283,3 @@ class Shell:
 def _reason(error: OSError) -> str:
     text = error.strerror or ""
     return "nonexistent directory" if text == "No such file or directory" else text
-

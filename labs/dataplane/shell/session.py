@@ -51,7 +51,10 @@ def new_shell(machine: Machine) -> Shell:
 
 
 class Session:
-    """A running command. ``ended`` is called once with the exit code; ``is_waiting_for_input``: nothing else happens."""
+    """A running command. ``ended`` is called once with the exit code.
+
+    ``is_waiting_for_input``: nothing happens until more standard input comes.
+    """
 
     def __init__(
         self,

@@ -78,9 +78,7 @@ def _curl(shell: Shell, words: Sequence[str], streams: Streams) -> Running:
     return code
 
 
-def _show(
-    shell: Shell, url: str, flags: dict[str, str], reply: Reply, limit_ns: int, streams: Streams
-) -> Running:
+def _show(shell: Shell, url: str, flags: dict[str, str], reply: Reply, limit_ns: int, streams: Streams) -> Running:
     code, message = _curl_end(url, reply, limit_ns, "f" in flags)
     if code and ("s" not in flags or "S" in flags):
         streams.complain(f"curl: ({code}) {message}")
@@ -93,7 +91,11 @@ def _show(
         yield from _store(shell, flags.get("o", "-"), content, streams)
     if "w" in flags:
         known = {"http_code": f"{reply.status:03d}", "time_total": f"{reply.took_ns / SECOND_NS:.6f}"}
-        known |= {"size_download": str(len(reply.body)), "remote_ip": reply.address, "response_code": known["http_code"]}
+        known |= {
+            "size_download": str(len(reply.body)),
+            "remote_ip": reply.address,
+            "response_code": known["http_code"],
+        }
         text = flags["w"].replace("\\n", "\n").replace("\\t", "\t")
         for name, value in known.items():
             text = text.replace(f"%{{{name}}}", value)
@@ -150,7 +152,9 @@ def _wget(shell: Shell, words: Sequence[str], streams: Streams) -> Running:
     }
     if reply.error or reply.status >= 400:
         phrase = HTTPStatus(reply.status).phrase if reply.status else ""
-        streams.complain(f"wget: {errors.get(reply.error) or f'server returned error: HTTP/1.1 {reply.status} {phrase}'}")
+        streams.complain(
+            f"wget: {errors.get(reply.error) or f'server returned error: HTTP/1.1 {reply.status} {phrase}'}"
+        )
         return 1
     if "spider" in flags:
         return 0

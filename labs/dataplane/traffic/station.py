@@ -30,7 +30,18 @@ class Station:
 
     _IDENTITY = ("index", "name", "profile", "zone", "_loop", "_rng", "_uniforms")
     _SIZES = ("_capacity", "_room", "_workers", "_ready_workers", "_cold", "_last_step", "_nominal_speed")
-    _CALLS = ("_inside", "_queue", "_held", "_cpu", "_demands", "_waits", "_downstream", "_first", "departed", "_sojourn_ns")
+    _CALLS = (
+        "_inside",
+        "_queue",
+        "_held",
+        "_cpu",
+        "_demands",
+        "_waits",
+        "_downstream",
+        "_first",
+        "departed",
+        "_sojourn_ns",
+    )
     _STATE = ("_listener", "_is_paused", "_is_simple", "_extra_wait_ns", "_on_idle", "_on_ceiling")
     __slots__ = (*_IDENTITY, *_SIZES, *_CALLS, *_STATE)
 

@@ -32,7 +32,10 @@ class Box:
             self.root.put(name, None)
         self.root.put("etc/hosts", b"127.0.0.1\tlocalhost\n10.0.0.9\tweb-0\n")
         self.settings = {"mode": b"fast\n"}
-        mounts = {"/config": Folder(lambda: self.settings), "/etc/one.conf": View(Folder(lambda: self.settings), "mode")}
+        mounts = {
+            "/config": Folder(lambda: self.settings),
+            "/etc/one.conf": View(Folder(lambda: self.settings), "mode"),
+        }
         self.machine = Machine(
             files=FileTree(self.root, mounts),
             environment={"PATH": "/bin", "HOSTNAME": "web-0", "GREETING": "hello world"},
@@ -60,7 +63,12 @@ class Box:
         out: list[bytes] = []
         err: list[bytes] = []
         codes: list[int] = []
-        return Session(self.loop, new_shell(self.machine), out.append, err.append, codes.append, has_stdin), out, err, codes
+        return (
+            Session(self.loop, new_shell(self.machine), out.append, err.append, codes.append, has_stdin),
+            out,
+            err,
+            codes,
+        )
 
     def run(self, text: str, stdin: bytes | None = None, seconds: float = 3600) -> tuple[int, str, str]:
         session, out, err, codes = self.session(stdin is not None)
@@ -135,7 +143,10 @@ def test_files_are_written_listed_and_removed(box: Box) -> None:
         "/data/x/y/f",
     ]
     code, _, err = box.run("rm /data/nothing")
-    assert (code, err) == (1, "rm: /data/nothing: No such file or directory\n".replace("/data/nothing", "can't remove '/data/nothing'"))
+    assert (code, err) == (
+        1,
+        "rm: /data/nothing: No such file or directory\n".replace("/data/nothing", "can't remove '/data/nothing'"),
+    )
     assert box.run("rm -rf /data/x; ls /data; ls /nowhere")[0] == 1
     assert box.run("cat /data")[2] == "cat: read error: Is a directory\n"
 
@@ -186,7 +197,9 @@ def test_web_commands_say_what_the_real_ones_do(box: Box) -> None:
     }
     assert box.run("wget -qO- http://frontend")[:2] == (0, "<h1>shop</h1>\n")
     assert box.run("curl -s -o /dev/null -w '%{http_code}\\n' http://frontend/")[:2] == (0, "200\n")
-    assert box.run("curl -m 2 slow")[2] == "curl: (28) Operation timed out after 2000 milliseconds with 0 bytes received\n"
+    assert (
+        box.run("curl -m 2 slow")[2] == "curl: (28) Operation timed out after 2000 milliseconds with 0 bytes received\n"
+    )
     code, _, err = box.run("curl http://down")
     assert (code, err) == (7, "curl: (7) Failed to connect to down port 80 after 1 ms: Could not connect to server\n")
     assert box.run("curl http://nobody")[2] == "curl: (6) Could not resolve host: nobody\n"
