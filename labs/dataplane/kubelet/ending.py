@@ -19,12 +19,10 @@ class Ending:
     reason: str
     message: str
     is_disruption: bool = True
-    keeps_success: bool = False
-    """Whether a pod whose containers all succeeded stays Succeeded."""
 
 
 DEADLINE_EXCEEDED = Ending("DeadlineExceeded", DEADLINE_TEXT, is_disruption=False)
-NODE_SHUTDOWN = Ending("Terminated", SHUTDOWN_TEXT, keeps_success=True)
+NODE_SHUTDOWN = Ending("Terminated", SHUTDOWN_TEXT)
 NOT_ADMITTED = Ending("NodeShutdown", NOT_ADMITTED_TEXT, is_disruption=False)
 
 

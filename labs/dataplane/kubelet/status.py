@@ -151,7 +151,7 @@ def pod_status(pod: Object, containers: Sequence[Container], facts: PodFacts, no
     spec = pod["spec"]
     phase = pod_phase(containers, spec.get("restartPolicy", "Always"), facts.is_leaving)
     ending = facts.ending
-    if ending is not None and not (ending.keeps_success and phase == "Succeeded"):
+    if ending is not None:
         phase = "Failed"
     if old.get("phase") in TERMINAL_PHASES:
         phase = old["phase"]
