@@ -83,9 +83,9 @@ def build_machine(worker: PodWorker, container: Container, terminate: Callable[[
     command = [*(container.spec.get("command") or []), *(container.spec.get("args") or [])]
     search = f"{metadata['namespace']}.svc.cluster.local svc.cluster.local cluster.local ec2.internal"
     resolver = f"search {search}\nnameserver {dns_server(host.client)}\noptions ndots:5\n"
-    root = _root(hostname, worker.pod_ip, resolver, container.spec)
+    address, spec_of = worker.pod_ip, container.spec
     return Machine(
-        files=FileTree(root, worker.volumes.mounts(container.spec)),
+        make_files=lambda: FileTree(_root(hostname, address, resolver, spec_of), worker.volumes.mounts(spec_of)),
         environment=environment,
         hostname=hostname,
         now_ns=lambda: host.loop.now_ns,

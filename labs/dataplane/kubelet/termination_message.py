@@ -17,7 +17,8 @@ _LOG_LINES_MAX = 80
 def termination_message(container: Container, exit_code: int) -> str:
     """The end of the termination file; with FallbackToLogsOnError, after an error, the end of the log."""
     path = container.spec.get("terminationMessagePath") or TERMINATION_LOG
-    files = container.machine.files if container.machine is not None else None
+    machine = container.machine
+    files = machine.files if machine is not None and machine.has_been_looked_into else None
     written = files.read(path)[-_BYTES_MAX:] if files is not None and files.is_file(path) else b""
     if written:
         return written.decode(errors="replace")

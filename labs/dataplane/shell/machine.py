@@ -15,7 +15,8 @@ SEARCH_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/s
 class Machine:
     """A container from inside: its files, environment and name, the clock, and its way to the network."""
 
-    files: FileTree
+    make_files: Callable[[], FileTree]
+    """Makes the files when somebody looks at them first: most containers are never looked into."""
     environment: dict[str, str]
     hostname: str
     now_ns: Callable[[], int]
@@ -31,3 +32,16 @@ class Machine:
     architecture: str = "x86_64"
     directory: str = "/"
     search_path: tuple[str, ...] = field(default=SEARCH_PATH)
+    _files: FileTree | None = None
+
+    @property
+    def files(self) -> FileTree:
+        """The files of the container."""
+        if self._files is None:
+            self._files = self.make_files()
+        return self._files
+
+    @property
+    def has_been_looked_into(self) -> bool:
+        """Whether anything can have been written to the files."""
+        return self._files is not None

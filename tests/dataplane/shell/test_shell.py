@@ -37,7 +37,7 @@ class Box:
             "/etc/one.conf": View(Folder(lambda: self.settings), "mode"),
         }
         self.machine = Machine(
-            files=FileTree(self.root, mounts),
+            make_files=lambda: FileTree(self.root, mounts),
             environment={"PATH": "/bin", "HOSTNAME": "web-0", "GREETING": "hello world"},
             hostname="web-0",
             now_ns=lambda: self.loop.now_ns,
