@@ -163,7 +163,13 @@ def _execute(
     container.sessions.append(session)
     session.begin(command)
     terminal = Terminal(session, say) if is_tty else None
-    return _Talk(session, terminal, session.abort)
+
+    def leave() -> None:
+        session.abort()
+        if session in container.sessions:
+            container.sessions.remove(session)
+
+    return _Talk(session, terminal, leave)
 
 
 def _attach(container: Container, conversation: Conversation, output: Output, ended: Ended) -> Channel:

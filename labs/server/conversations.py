@@ -82,9 +82,7 @@ async def converse(request: web.Request, upgrade: Upgrade, pacer: Pacer) -> web.
     return socket
 
 
-def _begin(
-    protocol: str | None, upgrade: Upgrade, line: Line
-) -> tuple[dict[int, Channel], Callable[[bytes], None]]:
+def _begin(protocol: str | None, upgrade: Upgrade, line: Line) -> tuple[dict[int, Channel], Callable[[bytes], None]]:
     """The channels of a conversation, and what takes the client's messages."""
     if protocol == tunnel.PROTOCOL:
         tunnelled = tunnel.Tunnel(upgrade, line.send_raw)

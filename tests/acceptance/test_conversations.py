@@ -30,7 +30,9 @@ kind: Pod
 metadata: {name: ticker, namespace: default}
 spec:
   containers:
-  - {name: main, image: "busybox:1.36", command: [sh, -c, "i=0; while [ $i -lt 40 ]; do echo tick $i; i=$((i+1)); sleep 2; done; exit 1"]}
+  - name: main
+    image: "busybox:1.36"
+    command: [sh, -c, "i=0; while [ $i -lt 40 ]; do echo tick $i; i=$((i+1)); sleep 2; done; exit 1"]
 ---
 apiVersion: v1
 kind: Pod
@@ -117,9 +119,10 @@ def test_logs_in_all_forms(kubectl: Run, server: LabServer) -> None:
     assert text in kubectl("logs", "web", "-c", "side", "--previous", code=1).error
     text = 'container "main" in pod "typo" is waiting to start: trying and failing to pull image'
     assert text in kubectl("logs", "typo", code=1).error
-    assert "sinceSeconds: Invalid value: 0" in server.api(
-        "GET", "/api/v1/namespaces/default/pods/ticker/log?sinceSeconds=0"
-    ).json()["message"]
+    assert (
+        "sinceSeconds: Invalid value: 0"
+        in server.api("GET", "/api/v1/namespaces/default/pods/ticker/log?sinceSeconds=0").json()["message"]
+    )
     # Follows while the clock runs on by itself, to the end of the run.
     assert kubectl("logs", "-f", "ticker").out.endswith("tick 39\n")
 

@@ -200,7 +200,12 @@ def test_empty_dir_is_shared_and_a_claim_outlives_its_pod(cluster: Cluster, node
     text = "cat /shared/f; cat /data/f; echo kept > /data/f"
     for name in ("one", "two"):
         cluster.pod(
-            name, node, volumes=volumes, initContainers=init, restartPolicy="Never", container=shell(text, volumeMounts=mounts)
+            name,
+            node,
+            volumes=volumes,
+            initContainers=init,
+            restartPolicy="Never",
+            container=shell(text, volumeMounts=mounts),
         )
         cluster.run(15)
     assert "can't open '/data/f'" in log(cluster, "one")
@@ -315,7 +320,7 @@ def test_more_memory_than_the_limit_is_oom_killed(shop: Shop) -> None:
     within, above = (shop.client.require("pods", "default", name)["status"] for name in ("within-0", "above-0"))
     assert within["containerStatuses"][0]["restartCount"] == 0
     entry = above["containerStatuses"][0]
-    ended = (entry["state"].get("terminated") or entry["lastState"]["terminated"])
+    ended = entry["state"].get("terminated") or entry["lastState"]["terminated"]
     assert (ended["reason"], ended["exitCode"]) == ("OOMKilled", 137)
     assert entry["restartCount"] >= 1
 
@@ -324,7 +329,7 @@ def test_server_that_does_not_fit_into_its_limit_never_starts(shop: Shop) -> Non
     shop.pod("frontend-0", "example.com/shop/frontend:1", container={"resources": {"limits": {"memory": "64Mi"}}})
     shop.run(20)
     entry = shop.client.require("pods", "default", "frontend-0")["status"]["containerStatuses"][0]
-    ended = (entry["state"].get("terminated") or entry["lastState"]["terminated"])
+    ended = entry["state"].get("terminated") or entry["lastState"]["terminated"]
     assert ended["reason"] == "OOMKilled"
 
 
@@ -397,9 +402,7 @@ def test_stopped_instance_shuts_its_pods_down_in_two_steps(cluster: Cluster, nod
     cluster.cloud.stop(instance.id)
     cluster.run(0.1)
     ready = next(
-        item
-        for item in cluster.client.require("nodes", "", node)["status"]["conditions"]
-        if item["type"] == "Ready"
+        item for item in cluster.client.require("nodes", "", node)["status"]["conditions"] if item["type"] == "Ready"
     )
     assert (ready["status"], ready["message"]) == ("False", "node is shutting down")
     cluster.pod("late", node, container=shell(trap))

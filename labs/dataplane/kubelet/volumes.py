@@ -56,8 +56,10 @@ class PodVolumes:
     def _folder(self, volume: Mapping[str, Any], node: str, kept: VolumeStore) -> Folder:
         namespace = self._pod["metadata"]["namespace"]
         if "persistentVolumeClaim" in volume:
-            key = ("claim", f"{namespace}/{volume['persistentVolumeClaim']['claimName']}")
-            return kept.setdefault(key, Folder())
+            name = volume["persistentVolumeClaim"]["claimName"]
+            claim = self._client.get("persistentvolumeclaims", namespace, name)
+            key = claim["metadata"]["uid"] if claim is not None else f"{namespace}/{name}"
+            return kept.setdefault(("claim", key), Folder())
         if "hostPath" in volume:
             return kept.setdefault(("host", f"{node}{volume['hostPath']['path']}"), Folder())
         sources = _sources(volume)
