@@ -64,6 +64,8 @@ class Entry:
     wait_ms: float = 0.0
     """Waiting without CPU, with the same spread."""
     response_bytes: int = 1000
+    port: int = 8080
+    """Where it listens when its container names no port."""
     error_rate: float = 0.0
     workers: int = 16
     queue_limit: int = 128

@@ -18,7 +18,6 @@ from labs.units import MILLISECOND_NS, to_ns
 _MIB = 1024**2
 _EXIT_NS = 20 * MILLISECOND_NS
 """From the signal to the end of a process that does not drain."""
-DEFAULT_PORT = 8080
 
 
 class Service:
@@ -42,11 +41,11 @@ class Service:
             self.process.check(check, answer)
 
 
-def container_ports(container: dict[str, object]) -> tuple[int, ...]:
-    """The ports that a server listens on: those that its container names, else 8080."""
+def container_ports(container: dict[str, object], default: int) -> tuple[int, ...]:
+    """The ports that a server listens on: those that its container names, else its program's own."""
     entries = container.get("ports")
     ports = tuple(int(entry["containerPort"]) for entry in entries) if isinstance(entries, list) else ()
-    return ports or (DEFAULT_PORT,)
+    return ports or (default,)
 
 
 def shape_of(container: dict[str, object], node_vcpus: int) -> CpuShape:
@@ -153,9 +152,11 @@ class ServerProcess:
             self._timer.cancel()
 
     def check(self, check: Check, answer: Callable[[Answer], None]) -> None:
-        """Refused while nothing listens; no answer while the accept queue is full or the process stands still."""
+        """Refused where and while nothing listens; no answer while the accept queue is full or the process stands."""
         station = self._service.station
-        if self._is_gone or not station.is_open:
+        if check.kind != "exec" and check.port not in self._service.ports:
+            answer(Answer(is_refused=True))
+        elif self._is_gone or not station.is_open:
             if not self._is_gone or station.is_refusing:
                 answer(Answer(is_refused=True))
         elif check.kind == "exec" or (not station.is_paused and station.inside < self._capacity):
@@ -236,7 +237,7 @@ class Servers:
             index=self._ledger.add_place(name, service_label(around), around.place.zone),
         )
         speed = min(1.0, shape.slots * shape.speed)
-        return Service(station, around.place, container_ports(around.container), connections, speed)
+        return Service(station, around.place, container_ports(around.container, entry.port), connections, speed)
 
     def _connect(self, around: Surroundings, call: CallModel) -> Connection:
         metadata = around.pod["metadata"]
