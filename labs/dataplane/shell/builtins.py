@@ -9,12 +9,15 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from labs.dataplane.shell.interpreter import Jump, Leave, Main, Shell
+from labs.dataplane.shell.interpreter import ITERATION_NS, Jump, Leave, Main, Shell
 from labs.dataplane.shell.waits import Running, Sleep, Streams, Variables
 from labs.units import SECOND_NS
 
 _LENGTH = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([smhd]?)")
 _UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_LINES_PER_TURN = 100
+"""What prints without an end takes time, so that nothing stands still."""
+_FORMAT = re.compile(r"%%|%-?[0-9]{0,3}[sdi]")
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "r": "\r", "a": "\a", "b": "\b"}
 
 
@@ -41,7 +44,9 @@ def _exit(shell: Shell, words: Sequence[str], streams: Streams) -> Running:
 
 
 def _break(shell: Shell, words: Sequence[str], streams: Streams) -> Running:
-    raise Jump(words[0] == "break")
+    if shell.loop_depth:
+        raise Jump(words[0] == "break")
+    return done(0)
 
 
 def _echo(shell: Shell, words: Sequence[str], streams: Streams) -> Running:
@@ -77,9 +82,11 @@ def _printf(shell: Shell, words: Sequence[str], streams: Streams) -> Running:
         return match.group() % text
 
     pattern = unescaped(words[1])
-    out = re.sub(r"%%|%-?[0-9]*[sdi]", value, pattern)
-    while arguments and "%" in pattern:
-        out += re.sub(r"%%|%-?[0-9]*[sdi]", value, pattern)
+    left = len(arguments)
+    out = re.sub(_FORMAT, value, pattern)
+    while arguments and len(arguments) < left:  # the format is used again as long as it takes arguments
+        left = len(arguments)
+        out += re.sub(_FORMAT, value, pattern)
     streams.out(out.encode())
     return done()
 
@@ -212,11 +219,16 @@ def _seq(shell: Shell, words: Sequence[str], streams: Streams) -> Running:
     numbers = [int(word) for word in words[1:] if re.fullmatch(r"-?[0-9]+", word)]
     if len(numbers) != len(words) - 1 or not 1 <= len(numbers) <= 3:
         streams.complain("seq: invalid number")
-        return done(1)
+        return 1
     first, step = (numbers[0] if len(numbers) > 1 else 1), (numbers[1] if len(numbers) == 3 else 1)
-    for number in range(first, numbers[-1] + (1 if step > 0 else -1), step):
+    if not step:
+        streams.complain("seq: increment must not be 0")
+        return 1
+    for count, number in enumerate(range(first, numbers[-1] + (1 if step > 0 else -1), step), 1):
         streams.say(str(number))
-    return done()
+        if not count % _LINES_PER_TURN:
+            yield Sleep(ITERATION_NS)
+    return 0
 
 
 def _sh(shell: Shell, words: Sequence[str], streams: Streams) -> Running:

@@ -58,6 +58,8 @@ class Shell:
     """What to do on TERM; None: nothing."""
     has_term: bool = False
     """A TERM came that the trap has not dealt with."""
+    loop_depth: int = 0
+    """How many loops it is in; ``break`` outside of one does nothing."""
 
     def path(self, name: str) -> str:
         """An absolute path."""
@@ -113,7 +115,7 @@ class Shell:
         """A copy whose variables and directory are its own."""
         known = self.variables
         variables = Variables(dict(known.values), dict(known.exported), known.last_code, known.arguments)
-        return replace(self, variables=variables, trap=None)
+        return replace(self, variables=variables, trap=None, loop_depth=0)
 
     def _list(self, script: syntax.Script, streams: Streams) -> Running:
         code = 0
@@ -187,10 +189,13 @@ class Shell:
 
     def _turn(self, body: syntax.Script, streams: Streams) -> Generator[Wait, Any, tuple[int, bool]]:
         yield Sleep(ITERATION_NS)
+        self.loop_depth += 1
         try:
             return (yield from self._list(body, streams)), False
         except Jump as jump:
             return 0, jump.is_break
+        finally:
+            self.loop_depth -= 1
 
     def _expander(self, streams: Streams) -> Expander:
         def substitute(text: str) -> Generator[Wait, Any, str]:
@@ -239,6 +244,9 @@ class Shell:
         except OSError as error:
             streams.complain(f"{words[0]}: {error.filename}: {error.strerror}")
             return 1
+        except (ValueError, OverflowError):
+            streams.complain(f"{words[0]}: invalid number")
+            return 2
 
     def find(self, word: str) -> Main | None:
         """The command of that name or path, or None."""

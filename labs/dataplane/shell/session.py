@@ -20,6 +20,7 @@ from labs.dataplane.shell.web import WEB_COMMANDS
 from labs.sim.loop import Loop, Timer
 
 COMMANDS: dict[str, Main] = {**BUILTINS, **FILE_COMMANDS, **WEB_COMMANDS, "tar": tar}
+EXIT_FAULT = 2
 SHELLS = ("sh", "bash", "ash")
 
 
@@ -155,6 +156,10 @@ class Session:
                 if not self.is_over:
                     self.is_over = True
                     self._ended(stop.value)
+                return
+            except RecursionError:
+                self._streams.complain("sh: nested too deeply")
+                self.kill(EXIT_FAULT)
                 return
             finally:
                 self._is_stepping = False

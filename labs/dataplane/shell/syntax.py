@@ -167,8 +167,11 @@ def _past(text: str, char: str, position: int) -> int:
 
 def parse(text: str) -> Script:
     """The script. Raises SyntaxFault."""
-    parser = _Parser(tokens_of(text))
-    script = parser.script()
+    try:
+        parser = _Parser(tokens_of(text))
+        script = parser.script()
+    except RecursionError:
+        raise SyntaxFault("syntax error: nested too deeply") from None
     if not parser.is_done:
         raise SyntaxFault(f'syntax error: unexpected "{parser.peek()}"')
     return script

@@ -118,6 +118,7 @@ def box() -> Box:
         ("nosuch", "", 127),
         ("/tmp", "", 126),
         ("seq 2 2 6", "2\n4\n6\n", 0),
+        ("printf '%s-%d\\n' a 1 b 2", "a-1\nb-2\n", 0),
         ("# only a comment", "", 0),
         ("echo a 2>&1 # and one", "a\n", 0),
         ("command -v curl && which nothing", "/bin/curl\n", 1),
@@ -233,3 +234,33 @@ def test_container_command_is_not_expanded_without_a_shell(box: Box) -> None:
     session, out, _, _ = box.session()
     session.begin_script(script)
     assert b"".join(out) == b"$GREETING a;b\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("break; echo $?", 0),
+        ("for i in 1 2; do (break); done; echo $?", 0),
+        ("(" * 5000 + "true" + ")" * 5000, 2),
+        ("echo $((" + "(" * 5000 + "1" + ")" * 5000 + "))", 2),
+        ("exit " + "9" * 5000, 2),
+        ("sleep " + "9" * 500, 2),
+        ("f=x; printf '%9999999999d' 1", 0),
+        ("printf '' a b", 0),
+        ("seq 1 0 5", 1),
+    ],
+)
+def test_what_nobody_means_harms_nobody(box: Box, text: str, code: int) -> None:
+    session, _, _, codes = box.session()
+    session.begin(["sh", "-c", text])
+    box.loop.run_until(box.loop.now_ns + SECOND_NS)
+    assert codes == [code]
+
+
+def test_endless_output_takes_time(box: Box) -> None:
+    session, out, _, _ = box.session()
+    session.begin_script(parse("seq 1 1000000000"))
+    box.loop.run_until(box.loop.now_ns + SECOND_NS // 10)
+    assert not session.is_over
+    assert len(out) <= 20_000
+    session.abort()
