@@ -59,6 +59,12 @@ def rfc3339_micro(ns: int) -> str:
     return (_EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def rfc3339_nano(ns: int) -> str:
+    """UTC with nine decimals, as container runtimes stamp their lines: ``2026-03-02T09:00:00.250000000Z``."""
+    moment = (_EPOCH + timedelta(seconds=ns // SECOND_NS)).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{moment}.{ns % SECOND_NS:09d}Z"
+
+
 def parse_rfc3339(text: str) -> int:
     """Nanoseconds since the epoch of an RFC 3339 time. Raises ValueError when it is none."""
     moment = datetime.fromisoformat(text)

@@ -13,8 +13,8 @@ from typing import Any
 from labs.api.bootstrap import bootstrap, new_api_server
 from labs.api.client import Client
 from labs.api.manifests import parse_manifests
+from labs.api.rest.connects import LogRequest
 from labs.api.rest.handler import RestApi
-from labs.api.rest.subhandlers import LogRequest
 from labs.api.store import Object, Store
 from labs.controlplane.hpa.controller import HpaController
 from labs.controlplane.hpa.readers import MetricReaders
@@ -27,7 +27,7 @@ from labs.controlplane.workloads import MANAGER, start_workload_controllers
 from labs.dataplane.cloud import REGION, ZONES
 from labs.dataplane.database import DatabaseConfig
 from labs.dataplane.dataplane import Dataplane, DataplaneConfig
-from labs.dataplane.logs import LogReader
+from labs.dataplane.logs import LogOptions, LogReader, LogTail
 from labs.dataplane.machines import NodeGroup
 from labs.errors import AwsError, UsageError
 from labs.observability.cloudwatch.alb import AlbPublisher
@@ -89,6 +89,7 @@ class World:
             ),
         )
         self.rest.log_reader = _Logs(self.dataplane.logs)
+        self.rest.attendant = self.dataplane.attendant
         self._start_control_plane()
         self._start_observability()
         self.dataplane.start()
@@ -170,15 +171,13 @@ class _Logs:
     def __init__(self, logs: LogReader) -> None:
         self._logs = logs
 
-    def read(self, request: LogRequest) -> str:
-        """The text. Raises ApiError."""
-        text = self._logs.read(
-            request.namespace,
-            request.pod,
-            request.container,
+    def open(self, request: LogRequest) -> LogTail | None:
+        """The log. Raises ApiError."""
+        options = LogOptions(
             request.is_previous,
             request.tail_lines,
             request.since_ns or 0,
             request.has_timestamps,
+            request.limit_bytes,
         )
-        return text if request.limit_bytes is None else text.encode()[: request.limit_bytes].decode(errors="ignore")
+        return self._logs.open(request.namespace, request.pod, request.container, options, request.follows)

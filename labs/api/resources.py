@@ -103,7 +103,7 @@ BUILT_IN: tuple[ResourceType, ...] = (
         "pods",
         "po",
         categories=("all",),
-        subresources=("status", "binding", "eviction", "log"),
+        subresources=("status", "binding", "eviction", "log", "attach", "exec", "portforward"),
         has_generation=True,
     ),
     _core("Service", "services", "svc", categories=("all",), subresources=("status",), allows_create_on_update=True),

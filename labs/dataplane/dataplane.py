@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from labs.api.client import Client
 from labs.dataplane.addresses import SubnetAddresses
+from labs.dataplane.attendant import Attendant
 from labs.dataplane.cloud import ZONES, Cloud, CloudTimes
 from labs.dataplane.database import Database, DatabaseConfig
+from labs.dataplane.errands import Errands
 from labs.dataplane.instance_types import instance_spec
 from labs.dataplane.kubelet.kubelets import KubeletConfig, Kubelets
 from labs.dataplane.logs import LogReader
@@ -51,10 +53,12 @@ class Dataplane:
         servers = Servers(self.network, self.ledger, self._vcpus_of)
         loads = LoadPrograms(self.network, self.ledger, config.traced_every)
         self.programs = ImagePrograms(servers, loads)
-        self.kubelets = Kubelets(client, streams, self.programs, addresses, config.kubelet)
+        errands = Errands(loop, self.network, self.ledger)
+        self.kubelets = Kubelets(client, streams, self.programs, addresses, config.kubelet, errands)
         self.machines = Machines(client, self.cloud, self.kubelets, streams, config.times)
         self.stats = StatsReader(loop, streams, self.kubelets)
         self.logs = LogReader(client, self.kubelets)
+        self.attendant = Attendant(client, self.kubelets)
         self.databases = {
             each.identifier: Database(loop, streams, self.network, self.ledger, each) for each in config.databases
         }

@@ -1,4 +1,4 @@
-"""The Kubernetes door: authentication, then the pure API; watches become chunked streams."""
+"""The Kubernetes door: authentication, then the pure API; watches and logs become chunked streams, exec a WebSocket."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from collections.abc import Mapping
 
 from aiohttp import hdrs, web
 
+from labs.api.rest.connects import Tail, Upgrade
 from labs.api.rest.handler import RestApi
 from labs.api.rest.message import Request, Response, refusal
 from labs.api.rest.watches import WatchStream
 from labs.api.users import ADMIN, User
 from labs.errors import ApiError
+from labs.server.conversations import converse
 from labs.server.pacing import Pacer
 
 MAX_BODY_BYTES = 3 * 1024 * 1024
@@ -43,7 +45,9 @@ class KubernetesDoor:
         # The path as it came: the API takes it to pieces before it decodes them.
         path = request.rel_url.raw_path
         answer = self._api.handle(Request(request.method, path, query, headers, body, user))
-        if isinstance(answer, WatchStream):
+        if isinstance(answer, Upgrade):
+            return await converse(request, answer, self._pacer)
+        if not isinstance(answer, Response):
             return await self._stream(request, answer)
         if request.method != "GET" and answer.status < 300:
             self._pacer.acted()
@@ -60,8 +64,8 @@ class KubernetesDoor:
             return ADMIN
         return self._api.tokens.authenticate(token.strip())
 
-    async def _stream(self, request: web.Request, stream: WatchStream) -> web.StreamResponse:
-        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/json"})
+    async def _stream(self, request: web.Request, stream: WatchStream | Tail) -> web.StreamResponse:
+        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: stream.headers["Content-Type"]})
         ready = asyncio.Event()
 
         def wake() -> None:

@@ -12,16 +12,16 @@ from urllib.parse import unquote
 
 from labs.api.apiserver import ApiServer
 from labs.api.rbac.authorizer import RbacAuthorizer
-from labs.api.rest import bodies, discovery, lists, openapi, subhandlers, writes
+from labs.api.rest import bodies, connects, discovery, lists, openapi, subhandlers, writes
 from labs.api.rest.access import acting_user, inquiry_of, path_inquiry, require_access
+from labs.api.rest.connects import Attendant, LogReader, Tail, Upgrade
 from labs.api.rest.forms import respond, shape, shape_list
 from labs.api.rest.message import Request, Response, answer, refusal, text
 from labs.api.rest.negotiation import Form, negotiate
 from labs.api.rest.options import list_options
 from labs.api.rest.reviews import REVIEWS, Desk
-from labs.api.rest.routes import Route, Routes
+from labs.api.rest.routes import CONNECT_SUBRESOURCES, Route, Routes
 from labs.api.rest.selection import parse_selection
-from labs.api.rest.subhandlers import LogReader
 from labs.api.rest.token_requests import request_token
 from labs.api.rest.watches import WatchHub, WatchStream
 from labs.api.rest.writes import Written
@@ -32,6 +32,7 @@ NOT_FOUND_PAGE = "404 page not found\n"
 HEALTH_PATHS = ("healthz", "livez", "readyz")
 MAX_PATH_LENGTH = 8192
 
+Answer = Response | WatchStream | Tail | Upgrade
 Write = Callable[[ApiServer, Request, Route], Written]
 WRITES: dict[str, Write] = {
     "create": writes.create,
@@ -48,24 +49,25 @@ SUBRESOURCES: dict[str, Write] = {
 
 
 class RestApi:
-    """Answers requests on an ApiServer. ``log_reader`` may be set later by the world."""
+    """Answers requests on an ApiServer. ``log_reader`` and ``attendant`` may be set later by the world."""
 
     def __init__(self, api: ApiServer, log_reader: LogReader | None = None) -> None:
         self.api = api
         self.log_reader = log_reader
+        self.attendant: Attendant | None = None
         self.access = RbacAuthorizer(api.store)
         self.tokens = TokenAuthority(api.loop, api.streams, api.store)
         self.watches = WatchHub(api.loop, api.store)
         self._routes = Routes(api.types)
 
-    def handle(self, request: Request) -> Response | WatchStream:
+    def handle(self, request: Request) -> Answer:
         """The answer; a refusal is an answer too. Never raises for what a client sends."""
         try:
             return self._dispatch(request)
         except ApiError as error:
             return refusal(error)
 
-    def _dispatch(self, request: Request) -> Response | WatchStream:
+    def _dispatch(self, request: Request) -> Answer:
         if len(request.path) > MAX_PATH_LENGTH:
             return text(414, "URI Too Long\n")
         parts = [unquote(part) for part in request.path.strip("/").split("/")]
@@ -96,9 +98,11 @@ class RestApi:
             return discovery.discover(request, parts, served) or text(404, NOT_FOUND_PAGE)
         return text(404, NOT_FOUND_PAGE)
 
-    def _resource(self, request: Request, route: Route) -> Response | WatchStream:
+    def _resource(self, request: Request, route: Route) -> Answer:
         if route.subresource == "log":
-            return subhandlers.log(self.api, self.log_reader, request, route)
+            return connects.log(self.api, self.log_reader, request, route)
+        if route.subresource in CONNECT_SUBRESOURCES:
+            return connects.connect(self.api, self.attendant, request, route)
         form = negotiate(request.headers.get("accept", ""))
         if route.verb == "watch":
             return self._watch(request, route, form)

@@ -22,8 +22,14 @@ SUBRESOURCE_VERBS = {
     "binding": ("POST",),
     "eviction": ("POST",),
     "log": ("GET",),
+    "attach": ("GET", "POST"),
+    "exec": ("GET", "POST"),
+    "portforward": ("GET", "POST"),
     "token": ("POST",),
 }
+
+CONNECT_SUBRESOURCES = ("attach", "exec", "portforward")
+"""Whoever connects needs the verb create, by whichever method (AuthorizePodWebsocketUpgradeCreatePermission)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,8 @@ def _subresource(method: str, kind: ResourceType, namespace: str, name: str, sub
         raise errors.no_such_resource()
     if method not in SUBRESOURCE_VERBS[subresource]:
         raise errors.method_not_allowed()
-    verb = "create" if method == "POST" else OBJECT_VERBS[method]
+    is_create = method == "POST" or subresource in CONNECT_SUBRESOURCES
+    verb = "create" if is_create else OBJECT_VERBS[method]
     return Route(kind, verb, namespace, name, subresource)
 
 

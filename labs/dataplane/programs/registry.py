@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 from labs.dataplane.process import Process, Surroundings
 from labs.dataplane.programs.catalogue import Entry, entry_for, program_name
-from labs.dataplane.programs.idle import IdleProcess, Plan, plan_of
+from labs.dataplane.programs.idle import IdleProcess, Plan
 from labs.dataplane.programs.load import LoadPrograms, parse_ab, parse_fortio
 from labs.dataplane.programs.server import Servers
+from labs.dataplane.programs.shell import ShellProcess
+from labs.dataplane.programs.stress import StressProcess, parse_stress, parse_vish
+from labs.dataplane.shell.session import script_of
 from labs.errors import UsageError
 from labs.units import SECOND_NS
 
@@ -47,9 +50,14 @@ class ImagePrograms:
             words = arguments[1:] if command == "fortio" else arguments
             if words[:1] == ["load"]:
                 return self._loads.fortio(around, entry, parse_fortio(words[1:]))
-        plan = plan_of(arguments) if around.container.get("command") or entry.kind == "idle" else None
-        if plan is not None:
-            return _idle(around, entry, plan)
+        if entry.kind == "stress" or command in ("stress", "stress-ng"):
+            is_named = command in ("stress", "stress-ng")
+            is_stress = is_named or any(word.startswith("--") for word in arguments)
+            plan = parse_stress(arguments[is_named:]) if is_stress else parse_vish(arguments)
+            return StressProcess(around, plan, self.servers.shape_of(around))
+        script = script_of(arguments) if around.container.get("command") or entry.kind == "idle" else None
+        if script is not None:
+            return ShellProcess(around, entry, script)
         if entry.kind == "server":
             return self.servers.create(around, entry)
         if entry.kind == "shopper":

@@ -77,6 +77,47 @@ class Source:
         self._client.reset()
 
 
+class SingleRequests(Source):
+    """Requests one by one, each with somebody who wants to know its end (``curl``)."""
+
+    def __init__(self, loop: Loop, ledger: Ledger, name: str, service: str, client: Client) -> None:
+        super().__init__(loop, ledger, name, service, client)
+        self._asking: dict[Call, Callable[[Call, int], None]] = {}
+
+    def ask(self, ended: Callable[[Call, int], None]) -> Callable[[], None]:
+        """Send a request now; ``ended`` is called with its last attempt and outcome. Returns what abandons it."""
+        now_ns = self._loop.now_ns
+        call = Call(self._client, None, now_ns, now_ns)
+        self._open[call] = None
+        asking = self._asking
+        asking[call] = ended
+        self.arrived += 1
+        self._client.begin(call)
+        return lambda: asking.update({each: _nobody for each, who in asking.items() if who is ended})
+
+    def answered(self, call: Call, at_ns: int, outcome: int) -> None:
+        """A request ended; whoever asked is told at that time."""
+        super().answered(call, at_ns, outcome)
+        self._loop.at(at_ns, self._tell, call, outcome)
+
+    def _tell(self, call: Call, outcome: int) -> None:
+        self._asking.pop(call, _nobody)(call, outcome)
+
+    def replaced(self, call: Call, by: Call) -> None:
+        """A request goes into its next attempt."""
+        super().replaced(call, by)
+        self._asking[by] = self._asking.pop(call)
+
+    def stop(self) -> None:
+        """Nobody waits any more."""
+        self._asking.clear()
+        super().stop()
+
+
+def _nobody(call: Call, outcome: int) -> None:
+    """Whoever asked has gone."""
+
+
 class OpenLoop(Source):
     """Poisson arrivals by a rate profile, whatever becomes of earlier requests."""
 
