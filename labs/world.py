@@ -84,9 +84,7 @@ class World:
         self.dataplane = Dataplane(
             Client(self.api, "kubelet"),
             self.streams,
-            DataplaneConfig(
-                node_groups=config.node_groups, databases=config.databases, **dict(config.dataplane)
-            ),
+            DataplaneConfig(node_groups=config.node_groups, databases=config.databases, **dict(config.dataplane)),
         )
         self.rest.log_reader = _Logs(self.dataplane.logs)
         self._start_control_plane()
@@ -138,7 +136,7 @@ class World:
         kind = next(
             (
                 item
-                for item in self.api.types.values()
+                for item in self.api.all_types()
                 if (item.api_version, item.kind) == (obj.get("apiVersion"), obj.get("kind"))
             ),
             None,

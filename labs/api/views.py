@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from labs.api.crds.kinds import as_read
 from labs.api.resources import ResourceType
 from labs.api.store import Object
 
@@ -51,8 +52,15 @@ _EVENT_FIELDS = {
 
 def to_view(kind: ResourceType, obj: Object) -> Object:
     """A stored object as ``kind`` shows it; itself where ``kind`` is what is stored."""
+    if kind.custom is not None:
+        return {**as_read(kind, obj), "apiVersion": kind.api_version}
     found = _VIEWS.get((kind.api_version, kind.kind))
     return obj if found is None else {**found[0](obj), "apiVersion": kind.api_version, "kind": kind.kind}
+
+
+def written_kind(kind: ResourceType) -> ResourceType | None:
+    """The version whose rules a write keeps, where it is another than the stored one: that of custom resources."""
+    return kind if kind.custom is not None else None
 
 
 def to_stored(kind: ResourceType, obj: Object) -> Object:

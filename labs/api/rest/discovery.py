@@ -5,6 +5,7 @@ Source: kubernetes/apiserver pkg/endpoints/discovery; api/discovery/*.json of a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,6 +62,7 @@ GROUP_ORDER = (
     "storagemigration.k8s.io",
 )
 """Order by priority (pkg/controlplane/apiserver/options/priorities.go); `kubectl get all` prints in it."""
+_VERSION = re.compile(r"v([1-9][0-9]*)(?:(alpha|beta)([1-9][0-9]*))?")
 METRICS_GROUP = "metrics.k8s.io"
 """Last: its APIService has a lower priority than those of custom resources."""
 
@@ -136,11 +138,13 @@ def _group_rank(group: str) -> tuple[int, str]:
     return len(GROUP_ORDER) + (group == METRICS_GROUP), group
 
 
-def version_rank(version: str) -> tuple[int, int]:
-    """Stable versions before beta ones, higher before lower."""
-    digits = version[1:].split("beta")[0].split("alpha")[0]
-    level = 2 if "alpha" in version else 1 if "beta" in version else 0
-    return level, -int(digits or 0)
+def version_rank(version: str) -> tuple[int, int, int, str]:
+    """``CompareKubeAwareVersionStrings``: stable before beta before alpha, higher before lower, others last by name."""
+    parts = _VERSION.fullmatch(version)
+    if parts is None:
+        return 3, 0, 0, version
+    level = {None: 0, "beta": 1, "alpha": 2}[parts[2]]
+    return level, -int(parts[1]), -int(parts[3] or 0), ""
 
 
 def group_of(group: str, found: list[str]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def table(kind: ResourceType, objects: Sequence[Object], now_ns: int, form: Form
     """A Table of the objects. Raises 400 for an unknown ``includeObject``."""
     if include not in INCLUDES:
         raise errors.bad_request(f'unrecognized includeObject value: "{include}"')
-    columns = CUSTOM_COLUMNS.get(kind.resource)
+    columns = CUSTOM_COLUMNS.get(kind.resource) if kind.custom is None else kind.custom.columns
     if columns is None:
         rendered = render_table(BY_RESOURCE.get(kind.resource, kind).group_version_kind, objects, now_ns)
     else:
@@ -88,7 +88,7 @@ def shape_list(
         version = f"meta.k8s.io/{form.as_version}"
         return {"kind": "PartialObjectMetadataList", "apiVersion": version, "metadata": metadata, "items": items}
     return {
-        "kind": f"{kind.kind}List",
+        "kind": kind.list_kind,
         "apiVersion": kind.api_version,
         "metadata": metadata,
         "items": [bare(to_view(kind, obj)) for obj in objects],

@@ -56,7 +56,7 @@ class RestApi:
         self.access = RbacAuthorizer(api.store)
         self.tokens = TokenAuthority(api.loop, api.streams, api.store)
         self.watches = WatchHub(api.loop, api.store)
-        self._routes = Routes(api.types)
+        self._routes = Routes(api)
 
     def handle(self, request: Request) -> Response | WatchStream:
         """The answer; a refusal is an answer too. Never raises for what a client sends."""
@@ -89,7 +89,7 @@ class RestApi:
         if parts == [""]:
             return answer({"paths": _paths(served)})
         if parts == ["openapi", "v2"]:
-            return openapi.respond_v2(request.headers.get("accept", ""))
+            return openapi.respond_v2(request.headers.get("accept", ""), served)
         if parts[:2] == ["openapi", "v3"]:
             return openapi.respond(parts[2:], served) or text(404, NOT_FOUND_PAGE)
         if parts[0] in ("api", "apis"):
@@ -102,6 +102,11 @@ class RestApi:
         form = negotiate(request.headers.get("accept", ""))
         if route.verb == "watch":
             return self._watch(request, route, form)
+        warned = (route.type.custom.warning,) if route.type.custom and route.type.custom.warning else ()
+        answer = self._answer(request, route, form)
+        return replace(answer, warnings=(*warned, *answer.warnings)) if warned else answer
+
+    def _answer(self, request: Request, route: Route, form: Form) -> Response:
         if route.verb == "list":
             return self._list(request, route, form)
         if route.verb == "deletecollection":
@@ -138,7 +143,7 @@ class RestApi:
 
     def _list(self, request: Request, route: Route, form: Form) -> Response:
         options = list_options(request, is_watch=False)
-        selection = parse_selection(route.type.resource, options.label_selector, options.field_selector, route.name)
+        selection = parse_selection(route.type, options.label_selector, options.field_selector, route.name)
         provider = self.api.virtual.get(route.type.resource)
         if provider is not None:
             objects = [obj for obj in provider.list(route.scope) if selection.matches(obj)]
@@ -150,7 +155,7 @@ class RestApi:
 
     def _watch(self, request: Request, route: Route, form: Form) -> WatchStream:
         options = list_options(request, is_watch=True)
-        selection = parse_selection(route.type.resource, options.label_selector, options.field_selector, route.name)
+        selection = parse_selection(route.type, options.label_selector, options.field_selector, route.name)
         return self.watches.open(route.type, selection, route.scope, options, form, request)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labs import errors
+from labs.api.crds.structural import prune
 from labs.api.quantity import parse_quantity
 from labs.api.resources import ResourceType
 from labs.api.rest.bodies import DoubledObject
@@ -46,7 +47,9 @@ def check_fields(kind: ResourceType, obj: Object, field_validation: str) -> tupl
     """
     root = definition(*kind.group_version_kind)
     findings = _Findings()
-    if root is None:
+    if kind.custom is not None:
+        _check_custom(kind, obj, findings)
+    elif root is None:
         _find_doubles(obj, "", findings)
     else:
         try:
@@ -60,6 +63,19 @@ def check_fields(kind: ResourceType, obj: Object, field_validation: str) -> tupl
     if field_validation == "Strict":
         raise errors.bad_request(f"{_subject(kind)}: strict decoding error: {', '.join(problems)}")
     return tuple(problems)
+
+
+def _check_custom(kind: ResourceType, obj: Object, findings: _Findings) -> None:
+    """A custom resource: its metadata have types, and all else is pruned by its schema."""
+    assert kind.custom is not None
+    _find_doubles(obj, "", findings)
+    findings.unknown += prune(obj, kind.custom.schema)
+    metadata = _Findings()
+    try:
+        _walk(obj["metadata"], kind.custom.definition.field("metadata").value, "metadata", metadata)
+    except ValueError as error:
+        raise errors.bad_request(f"{_subject(kind)}: {error}") from None
+    findings.unknown += metadata.unknown
 
 
 def _subject(kind: ResourceType) -> str:

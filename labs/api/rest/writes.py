@@ -10,6 +10,7 @@ from typing import Any
 
 from labs import errors
 from labs.api.apiserver import ApiServer
+from labs.api.deletion import CRDS
 from labs.api.objects import clone
 from labs.api.rest import bodies, patching
 from labs.api.rest.message import Request
@@ -18,7 +19,7 @@ from labs.api.rest.routes import Route
 from labs.api.rest.selection import parse_selection
 from labs.api.rest.strict import check_fields
 from labs.api.store import Object
-from labs.api.views import to_stored, to_view
+from labs.api.views import to_stored, to_view, written_kind
 from labs.errors import ApiError
 
 RETURNS_OBJECT_ON_DELETE = (
@@ -29,6 +30,7 @@ RETURNS_OBJECT_ON_DELETE = (
     "persistentvolumes",
     "persistentvolumeclaims",
     "resourcequotas",
+    CRDS,
 )
 
 
@@ -52,6 +54,7 @@ def create(api: ApiServer, request: Request, route: Route) -> Written:
     stored = api.create(
         route.type.resource,
         to_stored(route.type, obj),
+        kind=written_kind(route.type),
         user=request.user,
         manager=options.manager,
         is_dry_run=options.is_dry_run,
@@ -93,6 +96,7 @@ def update(api: ApiServer, request: Request, route: Route) -> Written:
     stored = api.update(
         route.type.resource,
         to_stored(route.type, obj),
+        kind=written_kind(route.type),
         subresource=route.subresource,
         user=request.user,
         manager=options.manager,
@@ -117,6 +121,7 @@ def patch(api: ApiServer, request: Request, route: Route) -> Written:
     stored = api.update(
         route.type.resource,
         to_stored(route.type, new),
+        kind=written_kind(route.type),
         subresource=route.subresource,
         user=request.user,
         manager=options.manager,
@@ -154,6 +159,7 @@ def _apply(api: ApiServer, request: Request, route: Route) -> Written:
     stored, is_new = api.apply(
         route.type.resource,
         to_stored(route.type, applied),
+        kind=written_kind(route.type),
         subresource=route.subresource,
         user=request.user,
         manager=options.manager,
@@ -188,7 +194,7 @@ def delete_collection(api: ApiServer, request: Request, route: Route) -> tuple[l
     """DELETE of all selected objects; returns them as they were and the version of the list."""
     options = delete_options(request)
     asked = list_options(request, is_watch=False)
-    selection = parse_selection(route.type.resource, asked.label_selector, asked.field_selector)
+    selection = parse_selection(route.type, asked.label_selector, asked.field_selector)
     found = [obj for obj in selection.candidates(api.store, route.scope) if selection.matches(obj)]
     version = str(api.store.resource_version)
     for obj in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labs.api.crds.definition_rules import CUSTOM_RESOURCE_DEFINITION
 from labs.api.store import Store
 from labs.api.strategies import (
     autoscaling,
@@ -59,6 +60,7 @@ def all_strategies(store: Store, streams: Streams) -> dict[str, Strategy]:
         "clusterroles.rbac.authorization.k8s.io": rbac.CLUSTER_ROLE,
         "rolebindings.rbac.authorization.k8s.io": rbac.ROLE_BINDING,
         "clusterrolebindings.rbac.authorization.k8s.io": rbac.CLUSTER_ROLE_BINDING,
+        "customresourcedefinitions.apiextensions.k8s.io": CUSTOM_RESOURCE_DEFINITION,
         "nodepools.karpenter.sh": karpenter.NODE_POOL,
         "nodeclaims.karpenter.sh": karpenter.NODE_CLAIM,
         "ec2nodeclasses.karpenter.k8s.aws": karpenter.EC2_NODE_CLASS,
