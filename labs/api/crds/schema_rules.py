@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from labs.api.crds.structural import (
-    EMBEDDED,
     LIST_MAP_KEYS,
     LIST_TYPE,
     MAP_TYPE,
