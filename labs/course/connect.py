@@ -46,6 +46,10 @@ class Lab(ABC):
     def close(self) -> None:
         """End what ``connect`` started."""
 
+    @abstractmethod
+    def request_rows(self) -> list[dict[str, Any]]:
+        """The last requests to the Kubernetes API, oldest first. Raises UsageError that says where else they are."""
+
     def wait(
         self,
         length: str | float | None = None,
@@ -125,6 +129,10 @@ class SimulatedLab(Lab):
     def _advance(self, length_ns: int) -> None:
         self._sidecar.clock(f"{length_ns}ns")
 
+    def request_rows(self) -> list[dict[str, Any]]:
+        """The last requests to the Kubernetes API, oldest first."""
+        return self._sidecar.requests()
+
     def close(self) -> None:
         """End the cluster and give this kernel its own environment back."""
         if self._environment is not None:
@@ -157,6 +165,15 @@ class ClusterLab(Lab):
 
     def _advance(self, length_ns: int) -> None:
         time.sleep(length_ns / SECOND_NS)
+
+    def request_rows(self) -> list[dict[str, Any]]:
+        """Always raises UsageError: a real cluster writes its audit log to CloudWatch."""
+        _, context = kubernetes_config.list_kube_config_contexts()
+        name = context["context"]["cluster"].rpartition("/")[2]
+        raise UsageError(
+            f"On EKS the requests are in the audit log: turn it on for the cluster, and read the streams "
+            f"kube-apiserver-audit of the CloudWatch log group /aws/eks/{name}/cluster."
+        )
 
     def close(self) -> None:
         """Nothing was started, so nothing is ended: the cluster is the learner's."""

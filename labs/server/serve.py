@@ -121,13 +121,14 @@ async def open_doors(
     pacer = Pacer(world, speed)
     kubernetes = KubernetesDoor(world.rest, access.kubernetes_token, pacer)
     aws = AwsDoor(world, access.aws_access_key_id, pacer)
-    control = ControlDoor(world, pacer)
+    control = ControlDoor(world, world.rest.requests, pacer)
     token = access.control_token
     kubernetes_app = _application([("*", "/{path:.*}", kubernetes.handle)])
     aws_app = _application(
         [
             ("GET", "/control/{token}", _with_token(token, control.get)),
             ("POST", "/control/{token}", _with_token(token, control.post)),
+            ("GET", "/control/{token}/requests", _with_token(token, control.requests)),
             ("POST", "/{path:.*}", aws.handle),
         ]
     )

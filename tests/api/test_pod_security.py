@@ -148,11 +148,13 @@ def test_each_check_of_the_baseline(spec: Object, text: str) -> None:
 @pytest.mark.parametrize(
     ("version", "change", "text"),
     [
-        ("latest", {"volumes": [{"name": "v", "nfs": {}}]}, 'restricted volume types (volume "v" uses restricted volume type "nfs")'),
+        ("latest", {"volumes": [{"name": "v", "nfs": {}}]},
+         'restricted volume types (volume "v" uses restricted volume type "nfs")'),
         ("latest", {"securityContext": {"runAsUser": 0}}, "runAsUser=0 (pod must not set runAsUser=0)"),
         ("v1.22", {"securityContext": {"runAsUser": 0}}, ""),
         ("latest", {"securityContext": {"runAsUser": 0}, "hostUsers": False}, ""),
-        ("v1.34", {"hostUsers": False, "securityContext": {"runAsUser": 0}}, "runAsUser=0 (pod must not set runAsUser=0)"),
+        ("v1.34", {"hostUsers": False, "securityContext": {"runAsUser": 0}},
+         "runAsUser=0 (pod must not set runAsUser=0)"),
     ],
 )  # fmt: skip
 def test_checks_hold_from_their_version_on(version: str, change: Object, text: str) -> None:

@@ -18,6 +18,7 @@ from labs.api.rest.forms import respond, shape, shape_list
 from labs.api.rest.message import Request, Response, answer, refusal, text
 from labs.api.rest.negotiation import Form, negotiate
 from labs.api.rest.options import list_options
+from labs.api.rest.request_log import Entry, RequestLog
 from labs.api.rest.reviews import REVIEWS, Desk
 from labs.api.rest.routes import Route, Routes
 from labs.api.rest.selection import parse_selection
@@ -55,23 +56,36 @@ class RestApi:
         self.log_reader = log_reader
         self.access = RbacAuthorizer(api.store)
         self.tokens = TokenAuthority(api.loop, api.streams, api.store)
+        self.requests = RequestLog()
         self.watches = WatchHub(api.loop, api.store)
         self._routes = Routes(api)
 
     def handle(self, request: Request) -> Response | WatchStream:
         """The answer; a refusal is an answer too. Never raises for what a client sends."""
+        entry = self.requests.begin(self.api.loop.now_ns, request)
+        answer: Response | WatchStream
         try:
-            return self._dispatch(request)
+            answer = self._dispatch(request, entry)
         except ApiError as error:
-            return refusal(error)
+            answer = refusal(error)
+        entry.code = answer.status
+        return answer
 
-    def _dispatch(self, request: Request) -> Response | WatchStream:
+    def refuse_unknown(self, request: Request) -> Response:
+        """The answer to a request whose token is nobody's."""
+        entry = self.requests.begin(self.api.loop.now_ns, request)
+        entry.code = 401
+        return refusal(ApiError(401, "Unauthorized", "Unauthorized"))
+
+    def _dispatch(self, request: Request, entry: Entry) -> Response | WatchStream:
         if len(request.path) > MAX_PATH_LENGTH:
             return text(414, "URI Too Long\n")
         parts = [unquote(part) for part in request.path.strip("/").split("/")]
         is_watch = request.is_set("watch")
         request = replace(request, user=acting_user(self.access, request.user, request.headers))
+        entry.user = request.user.name
         route = self._routes.resolve(request.method, parts, is_watch)
+        entry.route = route
         if route is not None:
             require_access(self.access, request.user, inquiry_of(route))
             return self._resource(request, route)
