@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from labs import errors
 from labs.api.objects import at
 from labs.api.resources import ResourceType
-from labs.api.selectors import selector_from_label_selector
+from labs.api.selectors import selector_of
 from labs.api.store import Object
 from labs.api.users import Requester
 from labs.errors import ApiError
@@ -79,7 +79,7 @@ def _with(value: Any, path: list[str], leaf: Any) -> dict[str, Any]:
 
 def _selector_text(kind: ResourceType, workload: Object) -> str:
     if kind.custom is None:
-        return str(selector_from_label_selector(workload["spec"].get("selector")))
+        return str(selector_of(workload))
     path = (kind.custom.scale or {}).get("labelSelectorPath") or ""
     return str(at(workload, *path.removeprefix(".").split(".")) or "") if path else ""
 

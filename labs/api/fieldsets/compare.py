@@ -18,6 +18,7 @@ ZERO_STRUCTS = {
     "JobTemplateSpec": ("metadata", "spec"),
     "DeploymentSpec": ("template", "strategy"),
     "ReplicaSetSpec": ("template",),
+    "PodTemplate": ("template",),
     "DaemonSetSpec": ("template", "updateStrategy"),
     "StatefulSetSpec": ("template", "updateStrategy"),
     "JobSpec": ("template",),
@@ -41,6 +42,7 @@ ZERO_NUMBERS = {
     "DaemonSetStatus": ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"),
     "StatefulSetStatus": ("replicas", "availableReplicas"),
     "ReplicaSetStatus": ("replicas",),
+    "ReplicationControllerStatus": ("replicas",),
 }
 """Fields of each type that are 0, not absent, in its zero value."""
 

@@ -40,6 +40,8 @@ def all_strategies(store: Store, streams: Streams) -> dict[str, Strategy]:
         "deployments.apps": workloads.DEPLOYMENT,
         "daemonsets.apps": workloads.DAEMON_SET,
         "replicasets.apps": workloads.REPLICA_SET,
+        "replicationcontrollers": workloads.REPLICATION_CONTROLLER,
+        "podtemplates": workloads.POD_TEMPLATE,
         "jobs.batch": batch.JOB,
         "cronjobs.batch": cronjob.CRON_JOB,
         "statefulsets.apps": statefulset.STATEFUL_SET,
