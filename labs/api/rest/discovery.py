@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha512
 from typing import Any
 
 from labs.api.resources import ResourceType
-from labs.api.rest.message import Request, Response, answer
-from labs.api.rest.negotiation import wants_aggregated_discovery
+from labs.api.rest.message import Request, Response, answer, text
+from labs.api.rest.negotiation import discovery_version
 from labs.api.rest.routes import SUBRESOURCE_VERBS, GroupVersion
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -207,13 +209,25 @@ def _discovery_row(kind: ResourceType) -> dict[str, Any]:
     return row
 
 
+def _tagged(request: Request, found: Response) -> Response:
+    """The answer with its ETag, or 304 for a client that has it (aggregated/etag.go)."""
+    tag = f'"{sha512(found.body).hexdigest().upper()}"'
+    headers = {**found.headers, "ETag": tag, "Vary": "Accept", "Cache-Control": "public"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(304, headers, b"")
+    return replace(found, headers=headers)
+
+
 def discover(request: Request, parts: list[str], served: Served) -> Response | None:
     """The answer to a discovery path, or None when it is none."""
-    wants_all = wants_aggregated_discovery(request.headers.get("accept", ""))
+    wanted = discovery_version(request.headers.get("accept", ""))
     if parts in (["api"], ["apis"]):
         is_core = parts == ["api"]
-        if wants_all:
-            return answer(aggregated(served, is_core=is_core), content_type=AGGREGATED)
+        if wanted == "v2beta1":
+            # Removed in 1.35 (aggregated/handler.go): the server then says nothing but that.
+            return text(404, "")
+        if wanted:
+            return _tagged(request, answer(aggregated(served, is_core=is_core), content_type=AGGREGATED))
         return answer(versions() if is_core else group_list(served))
     if parts == ["api", "v1"]:
         return answer(resource_list("", "v1", served["", "v1"]))

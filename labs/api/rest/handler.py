@@ -15,6 +15,7 @@ from labs.api.rbac.authorizer import RbacAuthorizer
 from labs.api.rest import bodies, discovery, lists, openapi, subhandlers, writes
 from labs.api.rest.access import acting_user, inquiry_of, path_inquiry, require_access
 from labs.api.rest.forms import respond, shape, shape_list
+from labs.api.rest.health import ENDPOINTS, NOT_FOUND_PAGE, respond_health
 from labs.api.rest.message import Request, Response, answer, refusal, text
 from labs.api.rest.negotiation import Form, negotiate
 from labs.api.rest.options import list_options
@@ -29,8 +30,6 @@ from labs.api.rest.writes import Written
 from labs.api.tokens import TokenAuthority
 from labs.errors import ApiError, not_found
 
-NOT_FOUND_PAGE = "404 page not found\n"
-HEALTH_PATHS = ("healthz", "livez", "readyz")
 MAX_PATH_LENGTH = 8192
 
 Write = Callable[[ApiServer, Request, Route], Written]
@@ -97,8 +96,8 @@ class RestApi:
             return text(404, NOT_FOUND_PAGE)
         if parts == ["version"]:
             return answer(discovery.VERSION)
-        if parts[0] in HEALTH_PATHS:
-            return text(200, "ok")
+        if parts[0] in ENDPOINTS:
+            return respond_health(request, parts)
         served = self._routes.by_version()
         if parts == [""]:
             return answer({"paths": _paths(served)})
