@@ -12,6 +12,7 @@ from typing import Any
 
 from labs.api.bootstrap import bootstrap, new_api_server
 from labs.api.client import Client
+from labs.api.crds.karpenter import install_karpenter
 from labs.api.manifests import parse_manifests
 from labs.api.rest.handler import RestApi
 from labs.api.rest.subhandlers import LogRequest
@@ -98,6 +99,7 @@ class World:
 
     def _start_control_plane(self) -> None:
         bootstrap(self.api)
+        install_karpenter(self.api)
         start_workload_controllers(self.api)
         Scheduler(Client(self.api, "default-scheduler", "kube-scheduler"), self.streams).start()
         NodeLifecycle(Client(self.api, "node-controller", MANAGER)).start()

@@ -112,7 +112,7 @@ class ApiServer(Served):
 
         Raises 409 AlreadyExists, 422 Invalid, 403 of admission, 405 while the kind's definition is being deleted.
         """
-        stored_kind = self.types[resource]
+        stored_kind = self.type_of(resource)
         kind = kind or stored_kind
         if kind.custom is not None and kind.custom.is_terminating:
             why = "create not allowed while custom resource definition is terminating"
@@ -186,7 +186,7 @@ class ApiServer(Served):
         A write that changes nothing keeps the version. An object that is being deleted and loses its last
         finalizer is removed. ``keeps_fields``: managedFields are in ``obj`` already. Raises 404, 409, 422.
         """
-        kind = kind or self.types[resource]
+        kind = kind or self.type_of(resource)
         metadata = obj["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata["name"]
         old = self.store.get(resource, namespace, name)
@@ -232,7 +232,7 @@ class ApiServer(Served):
         warnings: list[str] | None = None,
     ) -> tuple[Object, bool]:
         """Server-side apply: the stored object and whether it is new. Raises 404, 409, 422."""
-        kind = kind or self.types[resource]
+        kind = kind or self.type_of(resource)
         metadata = config["metadata"]
         live = self.store.get(resource, metadata.get("namespace", ""), metadata["name"])
         if metadata.get("managedFields"):
@@ -303,7 +303,7 @@ class ApiServer(Served):
             new.pop("status", None)
             if "status" in old:
                 new["status"] = old["status"]
-        new["apiVersion"], new["kind"] = self.types[kind.resource].api_version, kind.kind
+        new["apiVersion"], new["kind"] = self.type_of(kind.resource).api_version, kind.kind
         return new
 
     def delete(self, resource: str, namespace: str, name: str, options: DeleteOptions = DeleteOptions()) -> Object:
@@ -323,7 +323,7 @@ class ApiServer(Served):
 
     def get_scale(self, resource: str, namespace: str, name: str, *, kind: ResourceType | None = None) -> Object:
         """A workload's Scale; see ``subresources.get_scale``."""
-        return subresources.get_scale(self, kind or self.types[resource], namespace, name)
+        return subresources.get_scale(self, kind or self.type_of(resource), namespace, name)
 
     def put_scale(
         self,
@@ -335,7 +335,7 @@ class ApiServer(Served):
         manager: str = "",
     ) -> Object:
         """Write a workload's Scale; see ``subresources.put_scale``."""
-        return subresources.put_scale(self, kind or self.types[resource], scale, user, manager or str(user))
+        return subresources.put_scale(self, kind or self.type_of(resource), scale, user, manager or str(user))
 
 
 MISSING_VERSION = FieldError(

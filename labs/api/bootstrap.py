@@ -10,6 +10,7 @@ from labs.api.admission.limit_ranger import LimitRanger
 from labs.api.admission.plugins import default_admission
 from labs.api.admission.resource_quota import ResourceQuotas
 from labs.api.apiserver import ApiServer
+from labs.api.crds import karpenter
 from labs.api.crds.registry import CustomResources
 from labs.api.event_expiry import EventExpiry
 from labs.api.fieldsets.manager import FieldManager
@@ -49,7 +50,7 @@ def new_api_server(loop: Loop, streams: Streams, store: Store) -> ApiServer:
     )
     api.validating_admission = [LimitRanger(store).validate, PodSecurity(store).admit, ResourceQuotas(api).admit]
     EventExpiry(loop, store)
-    CustomResources(api)
+    CustomResources(api, karpenter.RULES)
     return api
 
 

@@ -121,6 +121,6 @@ def _resolved(schema: Mapping[str, Any]) -> Definition:
 
 def custom_definition(schema: Mapping[str, Any]) -> Definition:
     """The type of a custom resource: its schema, with the fields that every object has."""
-    text = {"type": "string"}
-    common = {"apiVersion": text, "kind": text, "metadata": {"$ref": f"{_REFERENCE}{OBJECT_META}"}}
+    any_object = definitions()["io.k8s.api.core.v1.ConfigMap"]["properties"]
+    common = {key: any_object[key] for key in ("apiVersion", "kind", "metadata")}
     return Definition("", {**schema, "properties": {**(schema.get("properties") or {}), **common}})

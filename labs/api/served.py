@@ -9,6 +9,7 @@ from typing import Protocol
 from labs.api.resources import BY_RESOURCE, ResourceType
 from labs.api.store import Object
 from labs.api.strategy import Strategy
+from labs.errors import no_such_resource
 
 Follower = Callable[[Object], None]
 _PLAIN = Strategy()
@@ -67,6 +68,13 @@ class Served:
         yield from self.types.values()
         for others in self.versions.values():
             yield from others
+
+    def type_of(self, resource: str) -> ResourceType:
+        """The type of a resource, in the version in which its objects are stored. Raises 404 where it is not served."""
+        found = self.types.get(resource)
+        if found is None:
+            raise no_such_resource()
+        return found
 
     def rules(self, kind: ResourceType) -> Strategy:
         """The rules of a type, in this version of it."""

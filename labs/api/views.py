@@ -107,6 +107,7 @@ def _hpa_view(hpa: Object) -> Object:
         if resource.get("name") == "cpu" and "averageUtilization" in (resource.get("current") or {}):
             status["currentCPUUtilizationPercentage"] = resource["current"]["averageUtilization"]
     noted[CONDITIONS] = status.pop("conditions", None)
+    status.setdefault("currentReplicas", 0)
     annotations = dict(hpa["metadata"].get("annotations") or {})
     annotations |= {key: json.dumps(value, separators=(",", ":")) for key, value in noted.items() if value}
     metadata = {**hpa["metadata"], **({"annotations": annotations} if annotations else {})}
@@ -116,7 +117,7 @@ def _hpa_view(hpa: Object) -> Object:
 def _hpa_stored(hpa: Object) -> Object:
     spec, status, metadata = dict(hpa.get("spec") or {}), dict(hpa.get("status") or {}), dict(hpa["metadata"])
     annotations = dict(metadata.pop("annotations", None) or {})
-    kept = {key: json.loads(annotations.pop(key)) for key in _KEPT if key in annotations}
+    kept = {key: _read(key, annotations.pop(key)) for key in _KEPT if key in annotations}
     metrics = [_new_metric(metric, "target") for metric in kept.get(METRICS) or ()]
     share = spec.pop("targetCPUUtilizationPercentage", None)
     if share is not None:
@@ -127,6 +128,8 @@ def _hpa_stored(hpa: Object) -> Object:
     if kept.get(BEHAVIOR):
         spec["behavior"] = _with_json_names(kept[BEHAVIOR])
     status.pop("currentCPUUtilizationPercentage", None)
+    if status.get("currentReplicas") == 0:
+        del status["currentReplicas"]
     if kept.get(CURRENT_METRICS):
         status["currentMetrics"] = [_new_metric(metric, "current") for metric in kept[CURRENT_METRICS]]
     if kept.get(CONDITIONS):
@@ -134,6 +137,20 @@ def _hpa_stored(hpa: Object) -> Object:
     if annotations:
         metadata["annotations"] = annotations
     return {**hpa, "metadata": metadata, "spec": spec, "status": status}
+
+
+def _read(key: str, text: str) -> Any:
+    """What an annotation keeps; None for what somebody wrote there that it cannot be, as upstream ignores it."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if key == BEHAVIOR:
+        return found if isinstance(found, dict) else None
+    fits = isinstance(found, list) and all(
+        isinstance(each, dict) and isinstance(each.get("type"), str) for each in found
+    )
+    return found if fits else None
 
 
 _KEPT = (METRICS, CURRENT_METRICS, CONDITIONS, BEHAVIOR)

@@ -9,10 +9,12 @@ from api.conftest import Server, events
 
 from labs.api.crds.formats import fits
 from labs.api.crds.go_regexp import compiled
+from labs.api.crds.karpenter import install_karpenter
 from labs.api.crds.structural import drop_nulls, fill_defaults, prune
 from labs.api.crds.values import validate_value
 from labs.api.deletion import CRD_FINALIZER
 from labs.api.store import Object
+from labs.errors import ApiError
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CRON_TABS = "/apis/stable.example.com/v1/namespaces/shop/crontabs"
@@ -93,7 +95,7 @@ def test_a_definition_is_established_and_its_kind_discovered(served: Server) -> 
     assert (row["singularName"], row["shortNames"], row["categories"]) == ("crontab", ["ct"], ["all"])
     wanted = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
     groups = served.expect(200, "GET", "/apis", accept=wanted)["items"]
-    assert groups[-1]["metadata"]["name"] == "stable.example.com" or "stable.example.com" in str(groups)
+    assert "stable.example.com" in [group["metadata"]["name"] for group in groups]
     document = served.expect(200, "GET", "/openapi/v3/apis/stable.example.com/v1")
     shown = document["components"]["schemas"]["com.example.stable.v1.CronTab"]
     assert shown["properties"]["spec"]["properties"]["cronSpec"]["type"] == "string"
@@ -413,3 +415,81 @@ def test_patterns_mean_what_they_mean_in_go() -> None:
     assert compiled("^a$").search("a\n") is None
     assert compiled("^[[:alpha:]$]+$").search("ab$")
     assert compiled(r"^a\z").search("a")
+
+
+POOLS = "/apis/karpenter.sh/v1/nodepools"
+CLASSES = "/apis/karpenter.k8s.aws/v1/ec2nodeclasses"
+CLASS: Object = {
+    "role": "r",
+    "amiSelectorTerms": [{"alias": "al2023@latest"}],
+    "subnetSelectorTerms": [{"id": "subnet-1234"}],
+    "securityGroupSelectorTerms": [{"id": "sg-1234"}],
+}
+
+
+def pool(**template: Any) -> Object:
+    reference = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "default"}
+    spec = {"nodeClassRef": reference, "requirements": [], **template}
+    return {"metadata": {"name": "p"}, "spec": {"template": {"spec": spec}}}
+
+
+def test_karpenters_kinds_come_with_their_definitions(server: Server) -> None:
+    install_karpenter(server.api)
+    names = [item["metadata"]["name"] for item in server.expect(200, "GET", DEFINITIONS)["items"]]
+    assert names == ["ec2nodeclasses.karpenter.k8s.aws", "nodeclaims.karpenter.sh", "nodepools.karpenter.sh"]
+    table = server.expect(200, "GET", POOLS, accept=TABLE)
+    assert [column["name"] for column in table["columnDefinitions"]][:4] == ["Name", "NodeClass", "Nodes", "Ready"]
+    made = server.expect(201, "POST", POOLS, pool())
+    assert made["spec"]["disruption"]["consolidationPolicy"] == "WhenEmptyOrUnderutilized"
+    server.expect(201, "POST", CLASSES, {"metadata": {"name": "default"}, "spec": CLASS})
+
+
+@pytest.mark.parametrize(
+    ("requirement", "field", "message"),
+    [
+        ({"operator": "In", "key": "a"}, "", "requirements with operator 'In' must have a value defined"),
+        (
+            {"operator": "Gt", "key": "a", "values": ["1", "2"]},
+            "",
+            "requirements operator 'Gt', 'Lt', 'Gte', or 'Lte' must have a single positive integer value",
+        ),
+        ({"operator": "Exists", "key": "karpenter.sh/x"}, "[0].key", 'label domain "karpenter.sh" is restricted'),
+        (
+            {"operator": "Exists", "key": "karpenter.k8s.aws/instance-colour"},
+            "[0].key",
+            'label domain "karpenter.k8s.aws" is restricted',
+        ),
+    ],
+)
+def test_a_node_pool_keeps_the_rules_of_its_definition(
+    server: Server, requirement: Object, field: str, message: str
+) -> None:
+    install_karpenter(server.api)
+    refused = server.expect(422, "POST", POOLS, pool(requirements=[requirement]))
+    cause = refused["details"]["causes"][0]
+    assert cause["field"] == f"spec.template.spec.requirements{field}"
+    assert cause["message"].endswith(message)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"instanceProfile": "x"}, "must specify exactly one of ['role', 'instanceProfile']"),
+        ({"amiFamily": "AL2"}, "if set, amiFamily must be 'AL2023' or 'Custom' when using an AL2023 alias"),
+        ({"amiSelectorTerms": [{"id": "ami-1234"}]}, "must specify amiFamily if amiSelectorTerms does not contain"),
+        ({"amiSelectorTerms": [{"alias": "al9@latest"}]}, "family is not supported, must be one of the following"),
+        ({"subnetSelectorTerms": []}, "subnetSelectorTerms cannot be empty"),
+        ({"tags": {"karpenter.sh/nodepool": "x"}}, "tag contains a restricted tag matching karpenter.sh/nodepool"),
+    ],
+)
+def test_a_node_class_keeps_the_rules_of_its_definition(server: Server, change: Object, message: str) -> None:
+    install_karpenter(server.api)
+    refused = server.expect(422, "POST", CLASSES, {"metadata": {"name": "c"}, "spec": {**CLASS, **change}})
+    assert message in refused["message"]
+
+
+def test_what_is_no_longer_served_is_not_found(server: Server) -> None:
+    install_karpenter(server.api)
+    server.expect(200, "DELETE", f"{DEFINITIONS}/nodeclaims.karpenter.sh")
+    with pytest.raises(ApiError, match="could not find the requested resource"):
+        server.client.create("nodeclaims.karpenter.sh", {"metadata": {"name": "c"}, "spec": {}})

@@ -6,12 +6,12 @@ pkg/registry/customresource/{strategy,validator}.go.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from labs.api.crds.definition_rules import storage_version
 from labs.api.crds.structural import EMBEDDED, Schema, drop_nulls, fill_defaults, items_of, prune, repeated_items
-from labs.api.crds.values import validate_value
+from labs.api.crds.values import NO_FIELD, validate_value
 from labs.api.objects import at, clone
 from labs.api.resources import CustomKind, ResourceType
 from labs.api.schemas import custom_definition
@@ -19,6 +19,20 @@ from labs.api.store import Object
 from labs.api.strategy import FieldError, Strategy, invalid, required
 
 INT32_MAX = 2**31 - 1
+BLOCKING = (
+    "FieldValueNotSupported",
+    "FieldValueRequired",
+    "FieldValueTooLong",
+    "FieldValueTooMany",
+    "FieldValueTypeInvalid",
+)
+"""Problems that leave the rules of a definition unchecked."""
+UNCHECKED = FieldError(
+    "FieldValueInvalid",
+    NO_FIELD,
+    "Invalid value: null: some validation rules were not checked because the object was invalid; "
+    "correct the existing errors to complete validation",
+)
 
 
 def condition_of(obj: Object, type_name: str) -> dict[str, Any] | None:
@@ -87,8 +101,12 @@ def _default(schema: Schema, obj: Object) -> None:
     fill_defaults(obj, schema)
 
 
-def strategy_of(kind: ResourceType) -> Strategy:
-    """The rules of one version of a custom resource."""
+Rules = Callable[[Object, Object | None], Iterable[FieldError]]
+"""What stands in for the CEL of a definition: what is wrong with an object, and with it after the old one."""
+
+
+def strategy_of(kind: ResourceType, rules: Rules | None = None) -> Strategy:
+    """The rules of one version of a custom resource, and those that stand in for its CEL."""
     assert kind.custom is not None
     custom, has_status = kind.custom, "status" in kind.subresources
     schema = custom.schema
@@ -98,21 +116,30 @@ def strategy_of(kind: ResourceType) -> Strategy:
         if has_status:
             obj.pop("status", None)
 
+    def with_rules(problems: list[FieldError], new: Object, old: Object | None) -> list[FieldError]:
+        if rules is None:
+            return problems
+        if any(problem.reason in BLOCKING for problem in problems):
+            return [*problems, UNCHECKED]
+        return [*problems, *rules(new, old)]
+
     def validate(obj: Object) -> list[FieldError]:
-        return [
+        problems = [
             *validate_value(obj, schema),
             *_scale_problems(custom.scale, obj),
             *_embedded_problems(obj, schema, "", is_root=True),
             *repeated_items(obj, schema),
         ]
+        return with_rules(problems, obj, None)
 
     def validate_update(new: Object, old: Object) -> list[FieldError]:
-        return [
+        problems = [
             *validate_value(new, schema, old=old),
             *_scale_problems(custom.scale, new),
             *_embedded_problems(new, schema, "", is_root=True),
             *(repeated_items(new, schema) if not repeated_items(old, schema) else ()),
         ]
+        return with_rules(problems, new, old)
 
     def validate_status(new: Object, old: Object) -> list[FieldError]:
         problems = (

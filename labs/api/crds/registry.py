@@ -6,10 +6,11 @@ that goes on at once finds its kind served. Source: apiextensions-apiserver pkg/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from labs.api.apiserver import ApiServer
-from labs.api.crds.kinds import condition_of, is_true, resource_types, strategy_of
+from labs.api.crds.kinds import Rules, condition_of, is_true, resource_types, strategy_of
 from labs.api.crds.names import accept_names
 from labs.api.deletion import CRD_FINALIZER, CRDS
 from labs.api.resources import BY_RESOURCE
@@ -22,8 +23,10 @@ MANAGER = "kube-apiserver"
 class CustomResources:
     """Keeps the served types in step with the stored definitions."""
 
-    def __init__(self, api: ApiServer) -> None:
+    def __init__(self, api: ApiServer, rules: Mapping[str, Rules]) -> None:
+        """``rules``: by resource, what stands in for the CEL of its definition."""
         self._api = api
+        self._rules = rules
         self._definition_of: dict[str, str] = {}
         api.followers[CRDS] = self.definition_changed
 
@@ -111,10 +114,11 @@ class CustomResources:
     def _serve(self, definition: Object) -> None:
         types = resource_types(definition)
         resource = types[0].resource
-        if resource in BY_RESOURCE:
+        # Karpenter's kinds are known without a definition too; no other built-in kind may be taken over by one.
+        if resource in BY_RESOURCE and resource not in self._rules:
             return
         self._definition_of[definition["metadata"]["name"]] = resource
-        self._api.serve(types, [strategy_of(kind) for kind in types], self.instance_changed)
+        self._api.serve(types, [strategy_of(kind, self._rules.get(resource)) for kind in types], self.instance_changed)
 
     def _withdraw(self, name: str) -> None:
         resource = self._definition_of.pop(name, "")

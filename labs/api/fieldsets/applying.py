@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from labs.api.fieldsets.checking import element_text
 from labs.api.fieldsets.compare import Comparison, field_of, field_set, is_atomic, items_by_path
 from labs.api.fieldsets.manager import Entry, comparable, decode_entries, set_entries
 from labs.api.fieldsets.sets import Trie, difference, has_member, intersection, members
@@ -136,11 +137,8 @@ def shown_path(path: tuple[str, ...]) -> str:
     for element in path:
         if element.startswith("f:"):
             text += f".{element[2:]}"
-        elif element.startswith("k:"):
-            inner = element[3:-1].split(",")
-            text += "[" + ",".join(part.replace('"', "", 2).replace(":", "=", 1) for part in inner) + "]"
         else:
-            text += f"[={element[2:]}]"
+            text += element_text(element)
     return text
 
 

@@ -9,7 +9,6 @@ from labs.api.strategies import (
     batch,
     core,
     cronjob,
-    karpenter,
     networking,
     pods,
     policy,
@@ -63,7 +62,4 @@ def all_strategies(store: Store, streams: Streams) -> dict[str, Strategy]:
         "rolebindings.rbac.authorization.k8s.io": rbac.ROLE_BINDING,
         "clusterrolebindings.rbac.authorization.k8s.io": rbac.CLUSTER_ROLE_BINDING,
         "customresourcedefinitions.apiextensions.k8s.io": CUSTOM_RESOURCE_DEFINITION,
-        "nodepools.karpenter.sh": karpenter.NODE_POOL,
-        "nodeclaims.karpenter.sh": karpenter.NODE_CLAIM,
-        "ec2nodeclasses.karpenter.k8s.aws": karpenter.EC2_NODE_CLASS,
     }
