@@ -155,8 +155,8 @@ class World:
         namespace = metadata.get("namespace", "") if kind.is_namespaced else ""
         known = self.store.get(kind.resource, namespace, metadata["name"])
         if known is None:
-            return self.api.create(kind.resource, obj, user="admin", manager=CLUSTER_NAME)
-        return self.api.update(kind.resource, obj, user="admin", manager=CLUSTER_NAME)
+            return self.api.create(kind.resource, obj, kind=kind, user="admin", manager=CLUSTER_NAME)
+        return self.api.update(kind.resource, obj, kind=kind, user="admin", manager=CLUSTER_NAME)
 
     def digest(self) -> str:
         """One text over everything that happened: every write and every request."""

@@ -254,6 +254,15 @@ def test_a_name_that_is_taken_waits_until_it_is_free(served: Server) -> None:
     served.expect(200, "GET", "/apis/stable.example.com/v1/namespaces/shop/tabs")
 
 
+def test_a_status_that_somebody_spoils_is_made_good(served: Server) -> None:
+    found = served.expect(200, "GET", f"{DEFINITIONS}/{NAME}")
+    before = found["status"]
+    del found["status"]
+    served.expect(200, "PUT", f"{DEFINITIONS}/{NAME}/status", found)
+    after = served.expect(200, "GET", f"{DEFINITIONS}/{NAME}")["status"]
+    assert after == before
+
+
 @pytest.mark.parametrize(
     ("change", "field", "message"),
     [

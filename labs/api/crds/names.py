@@ -22,12 +22,17 @@ class Naming:
     message: str = ""
 
 
+def accepted_names(definition: Object) -> dict[str, Any]:
+    """The names that a definition has been given so far."""
+    return (definition.get("status") or {}).get("acceptedNames") or {"plural": "", "kind": ""}
+
+
 def taken_names(others: Iterable[Object]) -> tuple[set[str], set[str]]:
     """The resource names and the kinds that other definitions of the group have been given."""
     resources: set[str] = set()
     kinds: set[str] = set()
     for other in others:
-        accepted = other["status"]["acceptedNames"]
+        accepted = accepted_names(other)
         resources |= {accepted.get("plural", ""), accepted.get("singular", ""), *(accepted.get("shortNames") or ())}
         kinds |= {accepted.get("kind", ""), accepted.get("listKind", "")}
     return resources, kinds

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from labs.api.apiserver import ApiServer
+from labs.api.crds.definition_rules import storage_version
 from labs.api.crds.kinds import Rules, condition_of, is_true, resource_types, strategy_of
-from labs.api.crds.names import accept_names
+from labs.api.crds.names import accept_names, accepted_names
 from labs.api.deletion import CRD_FINALIZER, CRDS
 from labs.api.resources import BY_RESOURCE
 from labs.api.store import Object
@@ -59,10 +60,11 @@ class CustomResources:
 
     def _establish(self, definition: Object) -> None:
         """Give out names, then establish, then serve; each write of the status comes back here."""
-        spec, status = definition["spec"], definition["status"]
-        naming = accept_names(spec["names"], status["acceptedNames"], self._others(definition))
+        spec, status = definition["spec"], _status(definition)
+        stored = status.get("storedVersions") or [storage_version(spec)]
+        naming = accept_names(spec["names"], accepted_names(definition), self._others(definition))
         changed = self._with_condition(
-            {**status, "acceptedNames": naming.accepted},
+            {**status, "acceptedNames": naming.accepted, "storedVersions": stored},
             "NamesAccepted",
             not naming.reason,
             naming.reason or "NoConflicts",
@@ -132,7 +134,7 @@ class CustomResources:
             return
         if not is_true(definition, "Terminating"):
             told = ("InstanceDeletionInProgress", "CustomResource deletion is in progress")
-            self._write_status(definition, self._with_condition(definition["status"], "Terminating", True, *told))
+            self._write_status(definition, self._with_condition(_status(definition), "Terminating", True, *told))
             return
         if resource and not self._api.types[resource].custom.is_terminating:  # type: ignore[union-attr]
             self._serve(definition)
@@ -150,8 +152,12 @@ class CustomResources:
         told = ("InstanceDeletionCompleted", "removed all instances")
         if not is_true(definition, "Established"):
             told = ("NeverEstablished", "resource was never established")
-        status = self._with_condition(definition["status"], "Terminating", False, *told)
+        status = self._with_condition(_status(definition), "Terminating", False, *told)
         metadata = {**definition["metadata"], "finalizers": left, "resourceVersion": ""}
         self._api.update(CRDS, {**definition, "metadata": metadata}, user="system:apiserver", manager=MANAGER)
         if left:
             self._write_status(definition, status)
+
+
+def _status(definition: Object) -> dict[str, Any]:
+    return definition.get("status") or {}
