@@ -50,7 +50,7 @@ def new_api_server(loop: Loop, streams: Streams, store: Store) -> ApiServer:
     )
     api.validating_admission = [LimitRanger(store).validate, PodSecurity(store).admit, ResourceQuotas(api).admit]
     EventExpiry(loop, store)
-    CustomResources(api, karpenter.RULES)
+    CustomResources(api, karpenter.rules_for)
     return api
 
 

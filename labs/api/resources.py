@@ -272,6 +272,8 @@ BUILT_IN: tuple[ResourceType, ...] = (
         has_generation=True,
     ),
 )
+DEFINED_GROUPS = ("karpenter.sh", "karpenter.k8s.aws")
+"""Groups whose rows above give way to their definitions; other built-in kinds may not be defined anew."""
 BY_RESOURCE: dict[str, ResourceType] = {kind.resource: kind for kind in BUILT_IN}
 BY_API_VERSION_AND_KIND: dict[tuple[str, str], ResourceType] = {
     (kind.api_version, kind.kind): kind for kind in BUILT_IN

@@ -502,3 +502,30 @@ def test_what_is_no_longer_served_is_not_found(server: Server) -> None:
     server.expect(200, "DELETE", f"{DEFINITIONS}/nodeclaims.karpenter.sh")
     with pytest.raises(ApiError, match="could not find the requested resource"):
         server.client.create("nodeclaims.karpenter.sh", {"metadata": {"name": "c"}, "spec": {}})
+
+
+def test_rules_hold_as_long_as_the_definition_says_them(server: Server) -> None:
+    install_karpenter(server.api)
+    found = server.expect(200, "GET", f"{DEFINITIONS}/nodepools.karpenter.sh")
+    found["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = {
+        "type": "object",
+        "x-kubernetes-preserve-unknown-fields": True,
+    }
+    server.expect(200, "PUT", f"{DEFINITIONS}/nodepools.karpenter.sh", found)
+    server.expect(201, "POST", POOLS, {"metadata": {"name": "free"}, "spec": {"colour": "blue"}})
+
+
+def test_a_built_in_kind_is_not_taken_over(server: Server) -> None:
+    body = definition(version("v1"), plural="leases", kind="Lease", shortNames=[])
+    body["metadata"] = {
+        "name": "leases.coordination.k8s.io",
+        "annotations": {"api-approved.kubernetes.io": "unapproved"},
+    }
+    body["spec"]["group"] = "coordination.k8s.io"
+    server.expect(201, "POST", DEFINITIONS, body)
+    made = server.expect(
+        201, "POST", "/apis/coordination.k8s.io/v1/namespaces/shop/leases", {"metadata": {"name": "a"}}
+    )
+    assert made["kind"] == "Lease"
+    server.expect(200, "DELETE", f"{DEFINITIONS}/leases.coordination.k8s.io")
+    server.expect(200, "GET", "/apis/coordination.k8s.io/v1/namespaces/shop/leases/a")

@@ -15,8 +15,10 @@ from importlib.resources import files
 from typing import Any
 
 from labs.api.apiserver import ApiServer
+from labs.api.crds.kinds import Rules
 from labs.api.deletion import CRDS
 from labs.api.objects import at
+from labs.api.resources import ResourceType
 from labs.api.store import Object
 from labs.api.strategy import FieldError
 
@@ -210,9 +212,19 @@ def _tag_problems(keys: Iterable[str]) -> Iterator[FieldError]:
             yield _broken("spec.tags", "object", "tag contains a restricted tag matching kubernetes.io/cluster/")
 
 
-RULES = {
+RULES: Mapping[str, Rules] = {
     "nodepools.karpenter.sh": node_pool_problems,
     "nodeclaims.karpenter.sh": node_claim_problems,
     "ec2nodeclasses.karpenter.k8s.aws": node_class_problems,
 }
 """The rules of each kind, in place of their CEL."""
+
+
+def rules_for(kind: ResourceType) -> Rules | None:
+    """The rules of a kind whose schema is still the published one; None for any other."""
+    rules = RULES.get(kind.resource)
+    if rules is None or kind.custom is None:
+        return None
+    published = next(item for item in karpenter_definitions() if item["metadata"]["name"] == kind.resource)
+    schema = published["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return rules if kind.custom.schema == schema else None

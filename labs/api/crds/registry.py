@@ -6,7 +6,7 @@ that goes on at once finds its kind served. Source: apiextensions-apiserver pkg/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 from labs.api.apiserver import ApiServer
@@ -14,7 +14,7 @@ from labs.api.crds.definition_rules import storage_version
 from labs.api.crds.kinds import Rules, condition_of, is_true, resource_types, strategy_of
 from labs.api.crds.names import accept_names, accepted_names
 from labs.api.deletion import CRD_FINALIZER, CRDS
-from labs.api.resources import BY_RESOURCE
+from labs.api.resources import BY_RESOURCE, DEFINED_GROUPS, ResourceType
 from labs.api.store import Object
 from labs.units import rfc3339
 
@@ -24,10 +24,10 @@ MANAGER = "kube-apiserver"
 class CustomResources:
     """Keeps the served types in step with the stored definitions."""
 
-    def __init__(self, api: ApiServer, rules: Mapping[str, Rules]) -> None:
-        """``rules``: by resource, what stands in for the CEL of its definition."""
+    def __init__(self, api: ApiServer, rules_for: Callable[[ResourceType], Rules | None]) -> None:
+        """``rules_for``: what stands in for the CEL of a kind's definition."""
         self._api = api
-        self._rules = rules
+        self._rules_for = rules_for
         self._definition_of: dict[str, str] = {}
         api.followers[CRDS] = self.definition_changed
 
@@ -116,11 +116,10 @@ class CustomResources:
     def _serve(self, definition: Object) -> None:
         types = resource_types(definition)
         resource = types[0].resource
-        # Karpenter's kinds are known without a definition too; no other built-in kind may be taken over by one.
-        if resource in BY_RESOURCE and resource not in self._rules:
+        if resource in BY_RESOURCE and types[0].group not in DEFINED_GROUPS:
             return
         self._definition_of[definition["metadata"]["name"]] = resource
-        self._api.serve(types, [strategy_of(kind, self._rules.get(resource)) for kind in types], self.instance_changed)
+        self._api.serve(types, [strategy_of(kind, self._rules_for(kind)) for kind in types], self.instance_changed)
 
     def _withdraw(self, name: str) -> None:
         resource = self._definition_of.pop(name, "")

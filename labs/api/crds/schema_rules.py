@@ -29,9 +29,31 @@ TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 UNSUPPORTED = ("id", "additionalItems", "patternProperties", "definitions", "dependencies", "$ref")
 LIST_TYPES, MAP_TYPES = ("atomic", "set", "map"), ("atomic", "granular")
 REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
-ROOT_WORDS = ("description", "type", "format", "title", "required", "items", "properties", "externalDocs", "example")
-STATUS_ROOT_WORDS = (*ROOT_WORDS, PRESERVES, RULES)
-"""What the root may say beside a status subresource (and bounds, which mean nothing there)."""
+STATUS_ROOT_WORDS = (
+    "description",
+    "type",
+    "format",
+    "title",
+    "maximum",
+    "exclusiveMaximum",
+    "minimum",
+    "exclusiveMinimum",
+    "maxLength",
+    "minLength",
+    "pattern",
+    "maxItems",
+    "minItems",
+    "uniqueItems",
+    "multipleOf",
+    "required",
+    "items",
+    "properties",
+    "externalDocs",
+    "example",
+    PRESERVES,
+    RULES,
+)
+"""What the root may say beside a status subresource."""
 ROOT_FIELDS = (
     "[Description Type Format Title Maximum ExclusiveMaximum Minimum ExclusiveMinimum MaxLength MinLength Pattern "
     "MaxItems MinItems UniqueItems MultipleOf Required Items Properties ExternalDocs Example XPreserveUnknownFields "
@@ -58,9 +80,7 @@ def _root_problems(schema: Schema, path: str) -> Iterator[FieldError]:
     if schema.get("type") not in (None, "", "object"):
         text = 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled'
         yield invalid(f"{path}.type", schema["type"], text)
-    elif any(
-        word not in STATUS_ROOT_WORDS for word in schema if word in ("anyOf", "allOf", "oneOf", "not", "nullable")
-    ):
+    elif any(said and word not in STATUS_ROOT_WORDS for word, said in schema.items()):
         text = f"only {ROOT_FIELDS} fields are allowed at the root of the schema if the status subresource is enabled"
         yield invalid(path, schema, text)
 
