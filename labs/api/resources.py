@@ -239,6 +239,7 @@ BUILT_IN: tuple[ResourceType, ...] = (
         categories=("api-extensions",),
         subresources=("status",),
         has_generation=True,
+        allows_unconditional_update=False,
     ),
     ResourceType(
         "karpenter.sh",
