@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from api.conftest import CONFIG_MAPS, DEPLOYMENTS, PODS, Server, deployment
 
+from labs.api.crds.karpenter import install_karpenter
 from labs.api.objects import Object
 from labs.api.resources import READ_VERBS, ResourceType
 from labs.api.rest.message import Request
@@ -221,6 +222,7 @@ def test_a_user_learns_what_it_may_do_and_who_it_is(server: Server) -> None:
 
 
 def test_a_node_pool_has_the_columns_of_its_definition(server: Server) -> None:
+    install_karpenter(server.api)
     reference = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "spot"}
     spec = {"template": {"spec": {"nodeClassRef": reference, "requirements": []}}}
     server.expect(201, "POST", "/apis/karpenter.sh/v1/nodepools", {"metadata": {"name": "p"}, "spec": spec})
