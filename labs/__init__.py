@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from labs.course.connect import WaitTimeout, connect
     from labs.course.observe import Observer, alarm_changes, metric_frame, metric_query
     from labs.course.parameters import Choice, Number, Text, check_parameters
+    from labs.course.requests import requests
     from labs.course.results import Result, run_directory, save_result
     from labs.errors import UsageError
 
@@ -31,6 +32,7 @@ __all__ = [
     "figures",
     "metric_frame",
     "metric_query",
+    "requests",
     "run_directory",
     "save_result",
 ]
@@ -39,6 +41,7 @@ _MODULES = {
     "labs.course.connect": ("WaitTimeout", "connect"),
     "labs.course.observe": ("Observer", "alarm_changes", "metric_frame", "metric_query"),
     "labs.course.parameters": ("Choice", "Number", "Text", "check_parameters"),
+    "labs.course.requests": ("requests",),
     "labs.course.results": ("Result", "run_directory", "save_result"),
     "labs.errors": ("UsageError",),
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 from labs.api.bootstrap import bootstrap, new_api_server
 from labs.api.client import Client
+from labs.api.crds.karpenter import install_karpenter
 from labs.api.manifests import parse_manifests
 from labs.api.rest.connects import LogRequest
 from labs.api.rest.handler import RestApi
@@ -84,9 +85,7 @@ class World:
         self.dataplane = Dataplane(
             Client(self.api, "kubelet"),
             self.streams,
-            DataplaneConfig(
-                node_groups=config.node_groups, databases=config.databases, **dict(config.dataplane)
-            ),
+            DataplaneConfig(node_groups=config.node_groups, databases=config.databases, **dict(config.dataplane)),
         )
         self.rest.log_reader = _Logs(self.dataplane.logs)
         self.rest.attendant = self.dataplane.attendant
@@ -101,6 +100,7 @@ class World:
 
     def _start_control_plane(self) -> None:
         bootstrap(self.api)
+        install_karpenter(self.api)
         start_workload_controllers(self.api)
         Scheduler(Client(self.api, "default-scheduler", "kube-scheduler"), self.streams).start()
         NodeLifecycle(Client(self.api, "node-controller", MANAGER)).start()
@@ -139,7 +139,7 @@ class World:
         kind = next(
             (
                 item
-                for item in self.api.types.values()
+                for item in self.api.all_types()
                 if (item.api_version, item.kind) == (obj.get("apiVersion"), obj.get("kind"))
             ),
             None,
@@ -156,8 +156,8 @@ class World:
         namespace = metadata.get("namespace", "") if kind.is_namespaced else ""
         known = self.store.get(kind.resource, namespace, metadata["name"])
         if known is None:
-            return self.api.create(kind.resource, obj, user="admin", manager=CLUSTER_NAME)
-        return self.api.update(kind.resource, obj, user="admin", manager=CLUSTER_NAME)
+            return self.api.create(kind.resource, obj, kind=kind, user="admin", manager=CLUSTER_NAME)
+        return self.api.update(kind.resource, obj, kind=kind, user="admin", manager=CLUSTER_NAME)
 
     def digest(self) -> str:
         """One text over everything that happened: every write and every request."""

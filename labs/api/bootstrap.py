@@ -10,8 +10,11 @@ from labs.api.admission.limit_ranger import LimitRanger
 from labs.api.admission.plugins import default_admission
 from labs.api.admission.resource_quota import ResourceQuotas
 from labs.api.apiserver import ApiServer
+from labs.api.crds import karpenter
+from labs.api.crds.registry import CustomResources
 from labs.api.event_expiry import EventExpiry
 from labs.api.fieldsets.manager import FieldManager
+from labs.api.podsecurity.admission import PodSecurity
 from labs.api.rbac.bootstrap import default_policy
 from labs.api.store import Object, Store
 from labs.api.strategies.registry import all_strategies
@@ -45,8 +48,9 @@ def new_api_server(loop: Loop, streams: Streams, store: Store) -> ApiServer:
         admission=default_admission(store, streams),
         fields=FieldManager(loop),
     )
-    api.validating_admission = [LimitRanger(store).validate, ResourceQuotas(api).admit]
+    api.validating_admission = [LimitRanger(store).validate, PodSecurity(store).admit, ResourceQuotas(api).admit]
     EventExpiry(loop, store)
+    CustomResources(api, karpenter.rules_for)
     return api
 
 

@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 _REFERENCE = "#/$defs/"
+OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +117,10 @@ def _named(name: str) -> Definition:
 def _resolved(schema: Mapping[str, Any]) -> Definition:
     reference = schema.get("$ref")
     return Definition("", schema) if reference is None else _named(reference.removeprefix(_REFERENCE))
+
+
+def custom_definition(schema: Mapping[str, Any]) -> Definition:
+    """The type of a custom resource: its schema, with the fields that every object has."""
+    any_object = definitions()["io.k8s.api.core.v1.ConfigMap"]["properties"]
+    common = {key: any_object[key] for key in ("apiVersion", "kind", "metadata")}
+    return Definition("", {**schema, "properties": {**(schema.get("properties") or {}), **common}})

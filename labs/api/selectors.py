@@ -100,6 +100,14 @@ def parse_label_selector(text: str) -> LabelSelector:
     return LabelSelector(tuple(sorted(_Parser(text).parse(), key=lambda item: item.key)))
 
 
+def selector_of(workload: Mapping[str, Any]) -> LabelSelector:
+    """The parsed ``spec.selector`` of a workload; that of a ReplicationController is a plain map."""
+    selector = (workload.get("spec") or {}).get("selector")
+    if workload.get("kind") == "ReplicationController":
+        selector = {"matchLabels": selector or {}}
+    return selector_from_label_selector(selector)
+
+
 def selector_from_label_selector(selector: Mapping[str, Any] | None) -> LabelSelector:
     """The selector of a ``metav1.LabelSelector``: None selects nothing, ``{}`` everything. Raises ValueError."""
     if selector is None:

@@ -65,7 +65,8 @@ def not_supported(field: str, value: Any, supported: Iterable[str]) -> FieldErro
 
 def too_long(field: str, limit_bytes: int) -> FieldError:
     """``field.TooLong``."""
-    return FieldError("FieldValueTooLong", field, f"Too long: may not be more than {limit_bytes} bytes")
+    unit = "byte" if limit_bytes == 1 else "bytes"
+    return FieldError("FieldValueTooLong", field, f"Too long: may not be more than {limit_bytes} {unit}")
 
 
 def _nothing(obj: Object) -> None:
@@ -93,3 +94,6 @@ class Strategy:
     prepare_for_update: Callable[[Object, Object], None] = _nothing_on_update
     validate: Callable[[Object], list[FieldError]] = _no_errors
     validate_update: Callable[[Object, Object], list[FieldError]] = _no_update_errors
+    validate_status: Callable[[Object, Object], list[FieldError]] = _no_update_errors
+    is_ratcheting: bool = False
+    """``validate_update`` is the whole check of an update, and lets pass what was wrong before it."""

@@ -1,15 +1,17 @@
-"""The ReplicaSet controller: as many pods as asked for.
+"""The ReplicaSet controller: as many pods as asked for. ReplicationControllers follow the same rules.
 
-Source: kubernetes/kubernetes pkg/controller/replicaset/{replica_set,replica_set_utils}.go.
+Source: kubernetes/kubernetes pkg/controller/replicaset/{replica_set,replica_set_utils}.go,
+pkg/controller/replication/conversion.go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from labs.api.client import Client
+from labs.api.selectors import selector_of
 from labs.api.store import Object, WatchEvent
 from labs.controlplane import pods as pod_facts
 from labs.controlplane.ownership import (
@@ -18,14 +20,13 @@ from labs.controlplane.ownership import (
     controlled_by,
     index_orphans,
     owners_selecting,
-    selector_of,
 )
 from labs.controlplane.ranking import choose_for_deletion
 from labs.controlplane.runtime import Controller, controller_of, owner_reference
 from labs.errors import ApiError
 from labs.units import SECOND_NS, rfc3339
 
-REPLICA_SETS = "replicasets.apps"
+REPLICA_SETS, REPLICA_SET = "replicasets.apps", "ReplicaSet"
 BURST_REPLICAS = 500
 """Most pods that one sync creates or deletes."""
 
@@ -90,7 +91,7 @@ def status_of(counts: Counts, generation: int, conditions: list[dict[str, Any]])
 def tally_values(pod: Object) -> Iterator[str]:
     """What a ReplicaSet counts its pod as; sizes of this index make a sync's cost independent of the set's size."""
     owner = controller_of(pod)
-    if owner is None or owner["kind"] != "ReplicaSet":
+    if owner is None or owner["kind"] not in ("ReplicaSet", "ReplicationController"):
         return
     uid = owner["uid"]
     yield f"{uid} {_text_of(pod['metadata'].get('labels') or {})}"
@@ -115,27 +116,30 @@ def template_labels(replica_set: Object) -> dict[str, str]:
 class ReplicaSetController(Controller):
     """Creates and deletes the pods of ReplicaSets, and counts them."""
 
+    resource: ClassVar[str] = REPLICA_SETS
+    kind: ClassVar[str] = REPLICA_SET
+
     def start(self) -> None:
         """Watch ReplicaSets and pods."""
         index_orphans(self.client, "pods")
         self.client.api.store.add_index("pods", TALLY, tally_values)
-        self.watch(REPLICA_SETS, self.enqueue_object)
+        self.watch(self.resource, self.enqueue_object)
         self.watch("pods", self._on_pod)
 
     def _on_pod(self, event: WatchEvent) -> None:
-        self.enqueue_controller_of(event, "ReplicaSet")
-        for name in owners_selecting(self.client, REPLICA_SETS, event):
+        self.enqueue_controller_of(event, self.kind)
+        for name in owners_selecting(self.client, self.resource, event):
             self.enqueue(event.object["metadata"]["namespace"], name)
         self._recheck_when_available(event)
 
     def _recheck_when_available(self, event: WatchEvent) -> None:
         owner = controller_of(event.object)
-        if owner is None or owner["kind"] != "ReplicaSet" or event.previous is None:
+        if owner is None or owner["kind"] != self.kind or event.previous is None:
             return
         if pod_facts.is_ready(event.previous) or not pod_facts.is_ready(event.object):
             return
         namespace = event.object["metadata"]["namespace"]
-        replica_set = self.client.get(REPLICA_SETS, namespace, owner["name"])
+        replica_set = self.client.get(self.resource, namespace, owner["name"])
         min_ready_s = replica_set["spec"].get("minReadySeconds", 0) if replica_set else 0
         if min_ready_s:
             # One second more, since the pod's time of readiness is kept in whole seconds.
@@ -143,7 +147,7 @@ class ReplicaSetController(Controller):
 
     def reconcile(self, namespace: str, name: str) -> None:
         """Bring one set's pods to its size and write its status. Raises the first ApiError of its writes."""
-        replica_set = self.client.get(REPLICA_SETS, namespace, name)
+        replica_set = self.client.get(self.resource, namespace, name)
         if replica_set is None:
             return
         active: list[Object] = []
@@ -212,16 +216,18 @@ class ReplicaSetController(Controller):
         return first
 
     def _related_pods(self, replica_set: Object) -> list[Object]:
-        """The pods of every ReplicaSet of the same controller."""
+        """The pods of every set of the same controller."""
         owner = controller_of(replica_set)
-        sets = [replica_set] if owner is None else controlled_by(self.client, REPLICA_SETS, owner["uid"])
+        sets = [replica_set] if owner is None else controlled_by(self.client, self.resource, owner["uid"])
         return [pod for item in sets for pod in controlled_by(self.client, "pods", item["metadata"]["uid"])]
 
     def _write_status(self, replica_set: Object, counts: Counts, error: ApiError | None) -> None:
         conditions = failure_conditions(replica_set, counts.replicas, error, self.client.now_ns)
         status = status_of(counts, replica_set["metadata"].get("generation", 0), conditions)
+        if self.kind != REPLICA_SET:
+            del status["terminatingReplicas"]
         if status != replica_set.get("status"):
-            self.client.update_status(REPLICA_SETS, {**replica_set, "status": status})
+            self.client.update_status(self.resource, {**replica_set, "status": status})
 
     def _recheck_min_ready(self, replica_set: Object, active: list[Object], counts: Counts) -> None:
         spec = replica_set["spec"]
@@ -232,6 +238,13 @@ class ReplicaSetController(Controller):
         waiting = [at for at in (pod_facts.available_at_ns(pod, min_ready_s) for pod in active) if at and at > now_ns]
         delay_ns = min(waiting) - now_ns if waiting else min_ready_s * SECOND_NS
         self.enqueue(*_key(replica_set), after_ns=delay_ns)
+
+
+class ReplicationControllerController(ReplicaSetController):
+    """The same for ReplicationControllers, which differ in their selector and report no terminating pods."""
+
+    resource = "replicationcontrollers"
+    kind = "ReplicationController"
 
 
 def failure_conditions(replica_set: Object, active: int, error: ApiError | None, now_ns: int) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from labs.controlplane.job.controller import JobController
 from labs.controlplane.job.ttl import TtlAfterFinishedController
 from labs.controlplane.namespace import NamespaceController
 from labs.controlplane.podgc import PodGarbageCollector
-from labs.controlplane.replicaset import ReplicaSetController
+from labs.controlplane.replicaset import ReplicaSetController, ReplicationControllerController
 from labs.controlplane.resource_quota import ResourceQuotaController
 from labs.controlplane.runtime import Component
 from labs.controlplane.serviceaccount import RootCertificatePublisher, ServiceAccountController
@@ -39,6 +39,7 @@ def start_workload_controllers(api: ApiServer, root_certificate: str = "") -> li
         RootCertificatePublisher(client("root-ca-certificate-publisher"), root_certificate),
         DeploymentController(client("deployment-controller")),
         ReplicaSetController(client("replicaset-controller")),
+        ReplicationControllerController(client("replication-controller")),
         JobController(client("job-controller")),
         CronJobController(client("cronjob-controller")),
         TtlAfterFinishedController(client("ttl-after-finished-controller")),

@@ -53,6 +53,10 @@ class Lab(ABC):
     def close(self) -> None:
         """End what ``connect`` started."""
 
+    @abstractmethod
+    def request_rows(self) -> list[dict[str, Any]]:
+        """The last requests to the Kubernetes API, oldest first. Raises UsageError that says where else they are."""
+
     def wait(
         self,
         length: str | float | None = None,
@@ -141,6 +145,10 @@ class SimulatedLab(Lab):
             raise UsageError(GONE)
         show_link(self._sidecar.endpoints.live, os.environ)
 
+    def request_rows(self) -> list[dict[str, Any]]:
+        """The last requests to the Kubernetes API, oldest first."""
+        return self._sidecar.requests()
+
     def close(self) -> None:
         """End the cluster and give this kernel its own environment back."""
         if self._environment is not None:
@@ -178,6 +186,15 @@ class ClusterLab(Lab):
     def live_view(self) -> None:
         """Say where a real cluster is watched."""
         print("Watch a real cluster in the EKS and CloudWatch consoles, or with 'kubectl get pods -A -w'.")
+
+    def request_rows(self) -> list[dict[str, Any]]:
+        """Always raises UsageError: a real cluster writes its audit log to CloudWatch."""
+        _, context = kubernetes_config.list_kube_config_contexts()
+        name = context["context"]["cluster"].rpartition("/")[2]
+        raise UsageError(
+            f"On EKS the requests are in the audit log: turn it on for the cluster, and read the streams "
+            f"kube-apiserver-audit of the CloudWatch log group /aws/eks/{name}/cluster."
+        )
 
     def close(self) -> None:
         """Nothing was started, so nothing is ended: the cluster is the learner's."""

@@ -86,9 +86,18 @@ class Sidecar:
     def clock(self, advance: str | None = None) -> str:
         """The server's time (RFC 3339); first moved on by ``advance`` if given. Raises UsageError."""
         body = None if advance is None else json.dumps({"advance": advance}).encode()
-        request = urllib.request.Request(
-            self.endpoints.control, data=body, headers={"Content-Type": "application/json"}
-        )
+        now: str = self._ask("", body)["now"]
+        return now
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The last requests to the Kubernetes API, oldest first. Raises UsageError."""
+        rows: list[dict[str, Any]] = self._ask("/requests")["requests"]
+        return rows
+
+    def _ask(self, path: str, body: bytes | None = None) -> dict[str, Any]:
+        """An answer of the lab's own door."""
+        url = self.endpoints.control + path
+        request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
         # Without a proxy: the server is on this machine, whatever the environment says of the network.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
@@ -98,8 +107,7 @@ class Sidecar:
             raise UsageError(json.load(error).get("error", str(error))) from None
         except (OSError, http.client.HTTPException):
             raise UsageError(GONE) from None
-        now: str = answer["now"]
-        return now
+        return answer
 
     def close(self) -> None:
         """End the server and remove its folder; harmless when it has ended."""

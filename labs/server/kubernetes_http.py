@@ -12,7 +12,7 @@ from labs.api.rest.connects import Tail, Upgrade
 from labs.api.rest.handler import RestApi
 from labs.api.rest.message import Request, Response, refusal
 from labs.api.rest.watches import WatchStream
-from labs.api.users import ADMIN, User
+from labs.api.users import ADMIN, ANONYMOUS, User
 from labs.errors import ApiError
 from labs.server.conversations import converse
 from labs.server.pacing import Pacer
@@ -33,17 +33,17 @@ class KubernetesDoor:
         """Answer a request."""
         # Repeated headers (Impersonate-Group) are joined, as RFC 9110 lets a server do.
         headers = {name.lower(): _as_text(", ".join(request.headers.getall(name))) for name in request.headers}
+        # The path as it came: the API takes it to pieces before it decodes them.
+        path = request.rel_url.raw_path
         user = self._user(headers)
         if user is None:
-            return _respond(refusal(ApiError(401, "Unauthorized", "Unauthorized")))
+            return _respond(self._api.refuse_unknown(Request(request.method, path, {}, headers, b"", ANONYMOUS)))
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             too_large = f"Request entity too large: limit is {MAX_BODY_BYTES}"
             return _respond(refusal(ApiError(413, "RequestEntityTooLarge", too_large)))
         query = {name: request.query.getall(name) for name in request.query}
-        # The path as it came: the API takes it to pieces before it decodes them.
-        path = request.rel_url.raw_path
         answer = self._api.handle(Request(request.method, path, query, headers, body, user))
         if isinstance(answer, Upgrade):
             return await converse(request, answer, self._pacer)

@@ -125,7 +125,7 @@ async def open_doors(
     pacer = Pacer(world, speed)
     kubernetes = KubernetesDoor(world.rest, access.kubernetes_token, pacer)
     aws = AwsDoor(world, access.aws_access_key_id, pacer)
-    control = ControlDoor(world, pacer)
+    control = ControlDoor(world, world.rest.requests, pacer)
     live = LiveDoor(world)
     token = access.control_token
     kubernetes_app = _application([("*", "/{path:.*}", kubernetes.handle)])
@@ -136,6 +136,7 @@ async def open_doors(
             ("GET", f"{LIVE}{{token}}/", _with_token(token, live.page)),
             ("GET", f"{LIVE}{{token}}/data", _with_token(token, live.data)),
             ("POST", f"{LIVE}{{token}}/advance", _with_token(token, control.post)),
+            ("GET", "/control/{token}/requests", _with_token(token, control.requests)),
             ("POST", "/{path:.*}", aws.handle),
         ],
         # A proxy hands on the name that the reader's browser asked for; the path's token is what protects the page.

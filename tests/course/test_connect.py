@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import signal
 import subprocess
@@ -16,8 +17,9 @@ import nbformat
 import pytest
 
 from kubernetes import client
-from labs.course.connect import Lab, SimulatedLab, WaitTimeout, connect
+from labs.course.connect import ClusterLab, Lab, SimulatedLab, WaitTimeout, connect
 from labs.course.kernels import execute
+from labs.course.requests import COLUMNS, requests
 from labs.course.sidecar import GONE
 from labs.errors import UsageError
 
@@ -40,6 +42,33 @@ def test_time_is_the_clusters_and_moves_when_told(lab: Lab) -> None:
     assert lab.now() == before
     assert (lab.wait("90s") - before).total_seconds() == 90
     assert (lab.wait(until=lambda: (lab.now() - before).total_seconds() >= 100, every="5 s") - before).seconds == 100
+
+
+def test_the_requests_of_this_lab_are_a_table(lab: Lab) -> None:
+    client.CoreV1Api().list_namespaced_pod("kube-system")
+    table = requests(lab)
+    last = table.iloc[-1]
+    assert tuple(table.columns) == COLUMNS
+    assert (last["verb"], last["resource"], last["namespace"], last["code"]) == ("list", "pods", "kube-system", 200)
+    assert last["userAgent"].startswith("OpenAPI-Generator/")
+    assert last["time"] == lab.now().replace(microsecond=last["time"].microsecond)
+
+
+def test_on_a_real_cluster_one_sentence_says_where_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = "arn:aws:eks:us-east-1:111122223333:cluster/shop"
+    context = {"name": "x", "context": {"cluster": cluster, "user": "u"}}
+    file = tmp_path / "config"
+    servers = [{"name": cluster, "cluster": {"server": "https://127.0.0.1:1"}}]
+    whole = {"current-context": "x", "contexts": [context], "clusters": servers, "users": [{"name": "u", "user": {}}]}
+    file.write_text(json.dumps(whole))
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(file))
+    monkeypatch.setattr(client.Configuration, "_default", None)
+    table = requests(ClusterLab())
+    assert table.empty
+    assert tuple(table.columns) == COLUMNS
+    assert "the CloudWatch log group /aws/eks/shop/cluster." in capsys.readouterr().out
 
 
 def test_what_does_not_come_true_is_one_sentence(lab: Lab) -> None:

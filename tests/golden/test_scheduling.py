@@ -64,7 +64,7 @@ def replay(recording: Wire) -> Client:
     loop = Loop(parse_rfc3339("2026-03-02T09:00:00Z"))
     streams = Streams(7)
     store = Store(loop, Trace())
-    api = ApiServer(loop, streams, store, all_strategies(store, streams))
+    api = ApiServer(loop, streams, store, strategies=all_strategies(store, streams))
     client = Client(api, "tester")
     for node in nodes_of(recording["note"]):
         status = node.pop("status")

@@ -18,6 +18,7 @@ ZERO_STRUCTS = {
     "JobTemplateSpec": ("metadata", "spec"),
     "DeploymentSpec": ("template", "strategy"),
     "ReplicaSetSpec": ("template",),
+    "PodTemplate": ("template",),
     "DaemonSetSpec": ("template", "updateStrategy"),
     "StatefulSetSpec": ("template", "updateStrategy"),
     "JobSpec": ("template",),
@@ -41,6 +42,7 @@ ZERO_NUMBERS = {
     "DaemonSetStatus": ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"),
     "StatefulSetStatus": ("replicas", "availableReplicas"),
     "ReplicaSetStatus": ("replicas",),
+    "ReplicationControllerStatus": ("replicas",),
 }
 """Fields of each type that are 0, not absent, in its zero value."""
 
@@ -59,9 +61,10 @@ def is_atomic(field: Field | None, value_type: Definition) -> bool:
     return "atomic" in (place.get("x-kubernetes-map-type"), value_type.schema.get("x-kubernetes-map-type"))
 
 
-def key_of(element: dict[str, Any], keys: tuple[str, ...]) -> str:
-    """The path element of a list's item."""
-    filled = {**KEY_DEFAULTS, **element}
+def key_of(element: dict[str, Any], keys: tuple[str, ...], owner: Definition = UNTYPED) -> str:
+    """The path element of a list's item of this type."""
+    given = {key: rule["default"] for key, rule in (owner.schema.get("properties") or {}).items() if "default" in rule}
+    filled = {**KEY_DEFAULTS, **given, **element}
     found = {key: filled[key] for key in sorted(keys) if filled.get(key) is not None}
     return f"k:{json.dumps(found, separators=(',', ':'), ensure_ascii=False)}"
 
@@ -74,7 +77,8 @@ def field_of(owner: Definition, key: str) -> Field | None:
 def items_by_path(items: list[Any] | None, field: Field) -> dict[str, Any]:
     """The items of a set or a map-like list by path element."""
     if field.list_type == "map":
-        return {key_of(item, field.list_map_keys): item for item in items or ()}
+        keys, owner = field.list_map_keys, field.element
+        return {key_of(item, keys, owner): item for item in items or ()}
     return {f"v:{json.dumps(item, ensure_ascii=False)}": item for item in items or ()}
 
 
@@ -147,9 +151,10 @@ class Comparison:
 
 
 def _zero_fields(owner: Definition, is_root: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {key: {} for key in ZERO_STRUCTS.get(owner.name, ())}
+    found: dict[str, Any] = {key: {} for key in ZERO_STRUCTS.get(owner.name, ()) if owner.name}
     if is_root:
-        found |= {key: {} for key in ZERO_STRUCTS[""]}
+        is_custom = bool(owner.schema) and not owner.name
+        found |= {key: {} for key in (("metadata",) if is_custom else ZERO_STRUCTS[""])}
     found |= dict.fromkeys(ZERO_NULLS.get(owner.name, ()))
     return found | dict.fromkeys(ZERO_NUMBERS.get(owner.name, ()), 0)
 

@@ -14,8 +14,7 @@ from typing import Any
 from labs.api.fieldsets.compare import Comparison
 from labs.api.fieldsets.limits import MAX_UPDATE_MANAGERS
 from labs.api.fieldsets.sets import Trie, difference, from_fields, to_fields, union
-from labs.api.resources import ResourceType
-from labs.api.schemas import definition
+from labs.api.resources import ResourceType, definition_of
 from labs.api.store import Object
 from labs.sim.loop import Loop
 from labs.units import rfc3339
@@ -131,7 +130,7 @@ class FieldManager:
         before = list((old or {"metadata": {}})["metadata"].get("managedFields") or ())
         entries = [] if given == [{}] else decode_entries(before)
         live = comparable(old, subresource, kind) if old is not None else {"metadata": {}}
-        changes = Comparison(live, comparable(new, subresource, kind), definition(*kind.group_version_kind))
+        changes = Comparison(live, comparable(new, subresource, kind), definition_of(kind))
         if not changes.added and not changes.removed:
             if before and given != [{}]:
                 new["metadata"]["managedFields"] = before

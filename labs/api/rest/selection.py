@@ -11,6 +11,7 @@ from typing import Any
 
 from labs import errors
 from labs.api.objects import at
+from labs.api.resources import ResourceType
 from labs.api.selectors import FieldSelector, LabelSelector, parse_field_selector, parse_label_selector
 from labs.api.store import Object, Store
 
@@ -112,7 +113,7 @@ class Selection:
         return store.list(self.resource, namespace)
 
 
-def parse_selection(resource: str, label_selector: str, field_selector: str, name: str = "") -> Selection:
+def parse_selection(kind: ResourceType, label_selector: str, field_selector: str, name: str = "") -> Selection:
     """The selection of a request. Raises 400 for a text that is no selector or names an unknown field."""
     try:
         labels = parse_label_selector(label_selector)
@@ -121,7 +122,8 @@ def parse_selection(resource: str, label_selector: str, field_selector: str, nam
             fields = FieldSelector((*parse_field_selector(f"metadata.name={name}").requirements, *fields.requirements))
     except ValueError as error:
         raise errors.bad_request(str(error)) from None
+    known = kind.custom.fields if kind.custom is not None else FIELDS.get(kind.resource, ())
     for item in fields.requirements:
-        if item.field not in METADATA_FIELDS and item.field not in FIELDS.get(resource, ()):
+        if item.field not in METADATA_FIELDS and item.field not in known:
             raise errors.bad_request(f"field label not supported: {item.field}")
-    return Selection(resource, labels, fields)
+    return Selection(kind.resource, labels, fields)

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labs import errors
+from labs.api.crds.structural import prune
 from labs.api.quantity import parse_quantity
 from labs.api.resources import ResourceType
 from labs.api.rest.bodies import DoubledObject
 from labs.api.schemas import Definition, Field, definition
 from labs.api.store import Object
+from labs.api.strategy import invalid
+from labs.errors import ApiError
 from labs.units import parse_rfc3339
 
 JSON_NAMES = ((bool, "bool"), (str, "string"), (list, "array"), (dict, "object"), ((int, float), "number"))
@@ -39,27 +42,101 @@ class _Findings:
     double: list[str] = field(default_factory=list)
 
 
+class WrongType(ValueError):
+    """A value of a JSON type that its field cannot hold; the text is encoding/json's."""
+
+    def __init__(self, text: str, item: Any, go_type: str) -> None:
+        super().__init__(text)
+        self.item = item
+        self.go_type = go_type
+
+    def conversion_text(self) -> str:
+        """What apimachinery's converter says of it, which reads strategic merge patches."""
+        kinds = {bool: "bool", str: "string", int: "int64", float: "float64", list: "slice", dict: "map"}
+        found = kinds[type(self.item)]
+        if self.go_type.startswith("[]"):
+            return f"cannot restore slice from {found}"
+        if self.go_type.startswith("map["):
+            return f"cannot restore map from {found}"
+        if self.go_type.startswith("v1."):
+            return f"cannot restore struct from: {found}"
+        if (found, self.go_type) == ("int64", "string") or found == "float64":
+            return f"cannot convert {found} to {self.go_type}"
+        return f"unrecognized type: {self.go_type}"
+
+
 def check_fields(kind: ResourceType, obj: Object, field_validation: str) -> tuple[str, ...]:
     """Warnings for fields that the kind does not have, by ``fieldValidation``.
 
     Unknown fields are dropped. Raises 400 for wrong types, and in Strict for unknown and double fields.
     """
-    root = definition(*kind.group_version_kind)
-    findings = _Findings()
-    if root is None:
-        _find_doubles(obj, "", findings)
-    else:
-        try:
-            _walk(obj, root, "", findings)
-        except ValueError as error:
-            raise errors.bad_request(f"{_subject(kind)}: {error}") from None
-    problems = [f'duplicate field "{path}"' for path in findings.double]
-    problems += [f'unknown field "{path}"' for path in findings.unknown]
+    try:
+        problems = _strict_problems(kind, obj)
+    except ValueError as error:
+        raise errors.bad_request(f"{_subject(kind)}: {error}") from None
     if not problems or field_validation == "Ignore":
         return ()
     if field_validation == "Strict":
         raise errors.bad_request(f"{_subject(kind)}: strict decoding error: {', '.join(problems)}")
     return tuple(problems)
+
+
+def check_patched(
+    kind: ResourceType, obj: Object, field_validation: str, shown: str, doubles: list[str], *, is_strategic: bool
+) -> tuple[str, ...]:
+    """The same for a patched object; ``shown`` is how the refusal names it, ``doubles`` is wrong with the patch.
+
+    Raises 422 in place of 400.
+    """
+    try:
+        problems = [*doubles, *_strict_problems(kind, obj)]
+    except WrongType as error:
+        raise _bad_patch(shown, error.conversion_text() if is_strategic else str(error)) from None
+    except ValueError as error:
+        raise _bad_patch(shown, str(error)) from None
+    if not problems or field_validation == "Ignore":
+        return ()
+    if field_validation == "Strict":
+        raise _bad_patch(shown, f"strict decoding error: {', '.join(problems)}")
+    return tuple(problems)
+
+
+def _bad_patch(shown: str, why: str) -> ApiError:
+    """The refusal of a patched object, which has neither kind nor name."""
+    problem = invalid("patch", shown, why)
+    cause = {"reason": problem.reason, "message": problem.message, "field": problem.field}
+    return ApiError(422, "Invalid", f' "" is invalid: patch: {problem.message}', {"causes": [cause]})
+
+
+def double_fields(value: Any) -> list[str]:
+    """What of a body is said more than once."""
+    findings = _Findings()
+    _find_doubles(value, "", findings)
+    return [f'duplicate field "{path}"' for path in findings.double]
+
+
+def _strict_problems(kind: ResourceType, obj: Object) -> list[str]:
+    """Double and unknown fields; the unknown ones are dropped. Raises ValueError for wrong types."""
+    root = definition(*kind.group_version_kind)
+    findings = _Findings()
+    if kind.custom is not None:
+        _check_custom(kind, obj, findings)
+    elif root is None:
+        _find_doubles(obj, "", findings)
+    else:
+        _walk(obj, root, "", findings)
+    doubles = [f'duplicate field "{path}"' for path in findings.double]
+    return [*doubles, *(f'unknown field "{path}"' for path in findings.unknown)]
+
+
+def _check_custom(kind: ResourceType, obj: Object, findings: _Findings) -> None:
+    """A custom resource: its metadata have types, and all else is pruned by its schema."""
+    assert kind.custom is not None
+    _find_doubles(obj, "", findings)
+    findings.unknown += prune(obj, kind.custom.schema)
+    metadata = _Findings()
+    _walk(obj["metadata"], kind.custom.definition.field("metadata").value, "metadata", metadata)
+    findings.unknown += metadata.unknown
 
 
 def _subject(kind: ResourceType) -> str:
@@ -165,7 +242,8 @@ def _check_type(item: Any, target: Definition, place: Field | None, owner: Defin
     shown = _json_name(item)
     if shown == "number" and types[0] == "integer":
         shown = f"number {item}"
-    raise ValueError(f"json: cannot unmarshal {shown} into {into} of type {_go_type(target, place)}")
+    go_type = _go_type(target, place)
+    raise WrongType(f"json: cannot unmarshal {shown} into {into} of type {go_type}", item, go_type)
 
 
 def _fits(item: Any, name: str) -> bool:

@@ -22,7 +22,8 @@ CREATED: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status
 def scale(api: ApiServer, request: Request, route: Route) -> Written:
     """GET, PUT and PATCH of ``/scale``."""
     resource = route.type.resource
-    current = api.get_scale(resource, route.namespace, route.name)
+    kind = route.type
+    current = api.get_scale(resource, route.namespace, route.name, kind=kind)
     if route.verb == "get":
         return Written(current, is_status=True)
     options = write_options(request, "UpdateOptions" if route.verb == "update" else "PatchOptions")
@@ -43,7 +44,8 @@ def scale(api: ApiServer, request: Request, route: Route) -> Written:
         metadata["resourceVersion"] = given or ""
     if options.is_dry_run:
         return Written({**current, "spec": {"replicas": replicas or 0}}, is_status=True)
-    changed = api.put_scale(resource, {**wanted, "metadata": metadata}, user=request.user, manager=options.manager)
+    wanted = {**wanted, "metadata": metadata}
+    changed = api.put_scale(resource, wanted, kind=kind, user=request.user, manager=options.manager)
     return Written(changed, is_status=True)
 
 

@@ -74,6 +74,19 @@ def _count_template(new: Object, old: Object) -> None:
     new["metadata"]["annotations"] = {**annotations, TEMPLATE_GENERATION: str(count)}
 
 
+def _default_replication_controller(obj: Object) -> None:
+    _default_replica_set(obj)
+    spec = obj["spec"]
+    labels = at(spec, "template", "metadata", "labels") or {}
+    spec["selector"] = spec.get("selector") or dict(labels)
+    if not obj["metadata"].get("labels"):
+        obj["metadata"]["labels"] = dict(labels)
+
+
+def _default_pod_template(obj: Object) -> None:
+    default_template(obj)
+
+
 def _empty_status(obj: Object) -> None:
     obj["status"] = {}
 
@@ -178,6 +191,22 @@ def _validate_replica_set(obj: Object) -> list[FieldError]:
     return problems + validate_template(spec, "spec.template")
 
 
+def _validate_replication_controller(obj: Object) -> list[FieldError]:
+    spec = obj["spec"]
+    problems = not_negative(spec, "replicas", "spec") + not_negative(spec, "minReadySeconds", "spec")
+    labels = at(spec, "template", "metadata", "labels") or {}
+    if not spec["selector"]:
+        problems.append(required("spec.selector"))
+    elif not spec["selector"].items() <= labels.items():
+        problems.append(invalid("spec.template.metadata.labels", labels, MISMATCH))
+    return problems + validate_template(spec, "spec.template")
+
+
+def _validate_pod_template(obj: Object) -> list[FieldError]:
+    problems = label_map(at(obj, "template", "metadata", "labels"), "template.metadata.labels")
+    return problems + validate_pod_spec(obj["template"]["spec"], "template.spec")
+
+
 def _validate_daemon_set(obj: Object) -> list[FieldError]:
     spec = obj["spec"]
     own, mismatch = selector_problems(spec, "empty selector is invalid for daemonset")
@@ -214,3 +243,9 @@ REPLICA_SET = Strategy(
     validate=_validate_replica_set,
     validate_update=_selector_is_immutable,
 )
+REPLICATION_CONTROLLER = Strategy(
+    default=_default_replication_controller,
+    prepare_for_create=_replica_set_status,
+    validate=_validate_replication_controller,
+)
+POD_TEMPLATE = Strategy(default=_default_pod_template, validate=_validate_pod_template)

@@ -6,12 +6,16 @@ Source: pkg/scheduler/framework/plugins/helper/spread.go (DefaultSelector).
 from __future__ import annotations
 
 from labs.api.client import Client
-from labs.api.selectors import LabelSelector, Requirement, selector_from_label_selector
+from labs.api.selectors import LabelSelector, Requirement, selector_of
 from labs.controlplane.runtime import controller_of
 from labs.controlplane.scheduler.podinfo import PodInfo, SpreadConstraint
 from labs.controlplane.scheduler.spread import default_constraints
 
-_WORKLOADS = {"ReplicaSet": "replicasets.apps", "StatefulSet": "statefulsets.apps"}
+_WORKLOADS = {
+    "ReplicaSet": "replicasets.apps",
+    "ReplicationController": "replicationcontrollers",
+    "StatefulSet": "statefulsets.apps",
+}
 
 
 def default_spread(client: Client, pod: PodInfo) -> tuple[SpreadConstraint, ...]:
@@ -39,4 +43,4 @@ def _workload_requirements(client: Client, pod: PodInfo) -> tuple[Requirement, .
     workload = client.get(resource, pod.namespace, owner["name"])
     if workload is None:
         return ()
-    return selector_from_label_selector(workload["spec"].get("selector")).requirements or ()
+    return selector_of(workload).requirements or ()
