@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lab check bench notebooks clean
+.PHONY: run test lab check bench fidelity notebooks clean
 
 $(VENV)/.run: requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -28,6 +28,9 @@ check: $(VENV)/.test  ## lint, types, layers
 
 bench: $(VENV)/.test  ## measured figures, from one run
 	$(BIN)/python -m labs bench
+
+fidelity: $(VENV)/.test  ## rewrite docs/fidelity.md from the recordings of a real control plane
+	PYTHONPATH=.:tests $(BIN)/python -m golden.report
 
 notebooks: $(VENV)/.test  ## rebuild the notebooks from their sources
 	$(BIN)/python -m labs notebooks

@@ -18,8 +18,11 @@ from labs.api.strategies.registry import all_strategies
 from labs.api.strategies.services import SERVICE_RANGE
 from labs.sim.loop import Loop
 from labs.sim.streams import Streams
+from labs.units import rfc3339
 
 MANAGER = "kube-apiserver"
+TOKEN_TRACKING = "kube-apiserver-legacy-service-account-token-tracking"
+"""The config map that says since when tokens of secrets are watched (pkg/controlplane/controller)."""
 SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 PRIORITY_CLASSES = (
     (
@@ -57,6 +60,9 @@ def bootstrap(api: ApiServer) -> None:
     for name, value, description in PRIORITY_CLASSES:
         body = {"metadata": {"name": name}, "value": value, "description": description}
         _create(api, "priorityclasses.scheduling.k8s.io", body)
+    since = rfc3339(api.loop.now_ns).partition("T")[0]
+    tracking = {"metadata": {"name": TOKEN_TRACKING, "namespace": "kube-system"}, "data": {"since": since}}
+    _create(api, "configmaps", tracking)
     for resource, obj in default_policy():
         _create(api, resource, obj)
     labels = {"component": "apiserver", "provider": "kubernetes"}

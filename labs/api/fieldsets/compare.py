@@ -29,10 +29,18 @@ ZERO_STRUCTS = {
     "NodeStatus": ("daemonEndpoints", "nodeInfo"),
     "NodeDaemonEndpoints": ("kubeletEndpoint",),
     "Event": ("involvedObject", "source"),
+    "NetworkPolicySpec": ("podSelector",),
 }
 """Fields of each type that are structs by value; the empty name stands for every kind's own fields."""
 
-ZERO_NULLS = {"PodSpec": ("containers",), "HorizontalPodAutoscalerStatus": ("currentMetrics",)}
+ZERO_NULLS = {
+    "PodSpec": ("containers",),
+    "HorizontalPodAutoscalerStatus": ("currentMetrics",),
+    "EndpointSlice": ("endpoints", "ports"),
+    "Role": ("rules",),
+    "ClusterRole": ("rules",),
+    "LimitRangeSpec": ("limits",),
+}
 """Fields of each type that are null, not absent, in its zero value."""
 
 ZERO_NUMBERS = {
@@ -41,6 +49,9 @@ ZERO_NUMBERS = {
     "DaemonSetStatus": ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"),
     "StatefulSetStatus": ("replicas", "availableReplicas"),
     "ReplicaSetStatus": ("replicas",),
+    "PriorityClass": ("value",),
+    "ControllerRevision": ("revision",),
+    "DaemonEndpoint": ("Port",),
 }
 """Fields of each type that are 0, not absent, in its zero value."""
 
@@ -176,9 +187,10 @@ def _prune(trie: Trie) -> None:
 
 
 def field_set(value: dict[str, Any], kind: Definition | None) -> Trie:
-    """``ToFieldSet``: the paths that an applied object names."""
+    """``ToFieldSet``: the paths that an applied object names; metadata of which all was stripped is none."""
     trie: Trie = {}
-    _add_struct(value, kind or UNTYPED, trie)
+    given = {key: item for key, item in value.items() if key != "metadata" or item}
+    _add_struct(given, kind or UNTYPED, trie)
     _prune(trie)
     return trie
 
