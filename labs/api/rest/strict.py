@@ -18,6 +18,7 @@ from labs.api.schemas import Definition, Field, definition
 from labs.api.store import Object
 from labs.units import parse_rfc3339
 
+BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 JSON_NAMES = ((bool, "bool"), (str, "string"), (list, "array"), (dict, "object"), ((int, float), "number"))
 FREE_NAMES = (
     "Quantity",
@@ -158,6 +159,8 @@ _ACCEPTED: dict[str, tuple[type, ...]] = {
 
 def _check_type(item: Any, target: Definition, place: Field | None, owner: Definition, path: str) -> None:
     types = _types(target.schema)
+    if target.schema.get("format") == "byte" and isinstance(item, str):
+        _check_base64(item)
     if not types or any(_fits(item, name) for name in types):
         return
     dotted = "".join(_without_indexes(path))
@@ -166,6 +169,20 @@ def _check_type(item: Any, target: Definition, place: Field | None, owner: Defin
     if shown == "number" and types[0] == "integer":
         shown = f"number {item}"
     raise ValueError(f"json: cannot unmarshal {shown} into {into} of type {_go_type(target, place)}")
+
+
+def _check_base64(text: str) -> None:
+    """The first thing that Go's decoder stumbles over; line ends are let through."""
+    kept = [(place, letter) for place, letter in enumerate(text) if letter not in "\r\n"]
+    wrong = next((place for place, letter in kept if letter not in BASE64), None)
+    if wrong is None:
+        end = "".join(letter for _, letter in kept).find("=")
+        body = kept if end < 0 else kept[:end]
+        padding = "".join(letter for _, letter in kept[len(body) :])
+        if len(kept) % 4 == 0 and padding in ("", "=", "=="):
+            return
+        wrong = len(text) if end < 0 or len(body) % 4 >= 2 else body[-1][0] + 1 if body else 0
+    raise ValueError(f"illegal base64 data at input byte {wrong}")
 
 
 def _fits(item: Any, name: str) -> bool:

@@ -7,7 +7,7 @@ pkg/registry/core/*/strategy.go.
 from __future__ import annotations
 
 import base64
-import binascii
+import json
 from typing import Any
 
 from labs.api import names
@@ -18,6 +18,8 @@ from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, 
 
 MAX_DATA_BYTES = 1024 * 1024
 NAME_LABEL = "kubernetes.io/metadata.name"
+ACCOUNT_NAME = "kubernetes.io/service-account.name"
+REGISTRY_KEYS = {"kubernetes.io/dockercfg": ".dockercfg", "kubernetes.io/dockerconfigjson": ".dockerconfigjson"}
 FROZEN = "field is immutable when `immutable` is set"
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
@@ -115,17 +117,46 @@ def _default_secret(obj: Object) -> None:
 
 def _validate_secret(obj: Object) -> list[FieldError]:
     problems: list[FieldError] = []
-    for key, value in (obj.get("data") or {}).items():
+    data = obj.get("data") or {}
+    for key in data:
         problems += [invalid(f"data[{key}]", key, text) for text in names.config_map_key(key)]
-        try:
-            base64.b64decode(value or "", validate=True)
-        except (binascii.Error, ValueError):
-            problems.append(invalid(f"data[{key}]", value, "illegal base64 data"))
-    if _data_size(obj.get("data")) > MAX_DATA_BYTES:
+    if _data_size(data) > MAX_DATA_BYTES:
         problems.append(too_long("data", MAX_DATA_BYTES))
-    if obj["type"] == "kubernetes.io/tls":
-        problems += [required(f"data[{key}]") for key in ("tls.crt", "tls.key") if key not in (obj.get("data") or {})]
-    return problems
+    return problems + _for_secret_type(obj["type"], data, obj["metadata"].get("annotations") or {})
+
+
+def _for_secret_type(kind: str, data: dict[str, Any], annotations: dict[str, str]) -> list[FieldError]:
+    if kind == "kubernetes.io/service-account-token":
+        return [] if annotations.get(ACCOUNT_NAME) else [required(f"metadata.annotations[{ACCOUNT_NAME}]")]
+    if kind in REGISTRY_KEYS:
+        return _registry_problems(data, REGISTRY_KEYS[kind])
+    if kind == "kubernetes.io/basic-auth":
+        keys = ("username", "password")
+        return [] if any(key in data for key in keys) else [required(f"data[{key}]") for key in keys]
+    if kind == "kubernetes.io/ssh-auth":
+        return [] if data.get("ssh-privatekey") else [required("data[ssh-privatekey]")]
+    if kind == "kubernetes.io/tls":
+        return [required(f"data[{key}]") for key in ("tls.crt", "tls.key") if key not in data]
+    return []
+
+
+def _registry_problems(data: dict[str, Any], key: str) -> list[FieldError]:
+    if key not in data:
+        return [required(f"data[{key}]")]
+    try:
+        json.loads(base64.b64decode(data[key] or ""))
+    except ValueError as error:
+        return [invalid(f"data[{key}]", "<secret contents redacted>", go_json_error(error))]
+    return []
+
+
+def go_json_error(error: ValueError) -> str:
+    """The text of Go's decoder for a text that is no JSON."""
+    text = getattr(error, "doc", "")
+    place = getattr(error, "pos", 0)
+    if place >= len(text):
+        return "unexpected end of JSON input"
+    return f"invalid character {text[place]!r} looking for beginning of value"
 
 
 def _validate_secret_update(new: Object, old: Object) -> list[FieldError]:

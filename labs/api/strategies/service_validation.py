@@ -55,7 +55,7 @@ def validate_service(obj: Object) -> list[FieldError]:
     if spec["type"] != "ExternalName":
         problems += _addresses(spec)
     for index, address in enumerate(spec.get("externalIPs") or ()):
-        problems += _external_address(address, f"spec.externalIPs[{index}]")
+        problems += validate_outside_address(address, f"spec.externalIPs[{index}]")
     if spec["type"] not in TYPES:
         problems.append(not_supported("spec.type", spec["type"], TYPES))
     problems += _port_clashes(spec)
@@ -141,7 +141,8 @@ def _addresses(spec: dict[str, Any]) -> list[FieldError]:
     return problems
 
 
-def _external_address(text: str, path: str) -> list[FieldError]:
+def validate_outside_address(text: str, path: str) -> list[FieldError]:
+    """An address that is none of a host's own (``ValidateEndpointIP``)."""
     if not is_address(text):
         return [invalid(path, text, ADDRESS_RULE)]
     address = ipaddress.ip_address(text)

@@ -63,7 +63,7 @@ def _validate(obj: Object) -> list[FieldError]:
     problems += _strategy_problems(spec["updateStrategy"])
     retention = spec["persistentVolumeClaimRetentionPolicy"]
     for key in ("whenDeleted", "whenScaled"):
-        problems += one_of(retention, key, ("Delete", "Retain"), "spec.persistentVolumeClaimRetentionPolicy")
+        problems += one_of(retention, key, ("Retain", "Delete"), "spec.persistentVolumeClaimRetentionPolicy")
     problems += not_negative(spec, "replicas", "spec") + not_negative(spec, "minReadySeconds", "spec")
     problems += not_negative(spec.get("ordinals") or {}, "start", "spec.ordinals")
     own, mismatch = selector_problems(spec, "empty selector is invalid for statefulset")
