@@ -268,9 +268,9 @@ class ApiServer:
     ) -> None:
         problems = validate_metadata_update(kind, new["metadata"], old["metadata"])
         if not subresource:
-            problems += strategy.validate_update(new, old)
-            if new.get("spec") != old.get("spec") or "spec" not in new:
-                problems += strategy.validate(new)
+            changed = strategy.validate_update(new, old)
+            whole = strategy.validate(new) if new.get("spec") != old.get("spec") or "spec" not in new else []
+            problems += changed + whole if strategy.compares_first else whole + changed
         raise_invalid(kind, old["metadata"]["name"], problems)
 
     def _merge_for_update(self, kind: ResourceType, new: Object, old: Object, subresource: str) -> Object:

@@ -86,10 +86,14 @@ def _no_update_errors(new: Object, old: Object) -> list[FieldError]:
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """``default`` fills what the API defaults; ``prepare_*`` resets what a client may not set."""
+    """``default`` fills what the API defaults; ``prepare_*`` resets what a client may not set.
+
+    ``compares_first``: an update is compared with the old object before it is validated as a whole.
+    """
 
     default: Callable[[Object], None] = _nothing
     prepare_for_create: Callable[[Object], None] = _nothing
     prepare_for_update: Callable[[Object, Object], None] = _nothing_on_update
     validate: Callable[[Object], list[FieldError]] = _no_errors
     validate_update: Callable[[Object, Object], list[FieldError]] = _no_update_errors
+    compares_first: bool = False

@@ -40,6 +40,7 @@ ZERO_NULLS = {
     "Role": ("rules",),
     "ClusterRole": ("rules",),
     "LimitRangeSpec": ("limits",),
+    "Event": ("firstTimestamp", "lastTimestamp", "eventTime"),
 }
 """Fields of each type that are null, not absent, in its zero value."""
 
@@ -54,6 +55,23 @@ ZERO_NUMBERS = {
     "DaemonEndpoint": ("Port",),
 }
 """Fields of each type that are 0, not absent, in its zero value."""
+
+ZERO_TEXTS = {
+    "NodeSystemInfo": (
+        "machineID",
+        "systemUUID",
+        "bootID",
+        "kernelVersion",
+        "osImage",
+        "containerRuntimeVersion",
+        "kubeletVersion",
+        "kubeProxyVersion",
+        "operatingSystem",
+        "architecture",
+    ),
+    "Event": ("reportingComponent", "reportingInstance"),
+}
+"""Fields of each type that are empty, not absent, in its zero value."""
 
 KEY_DEFAULTS = {"protocol": "TCP"}
 """Defaults of the fields that tell a list's items apart (``default`` in the published OpenAPI v3)."""
@@ -162,6 +180,7 @@ def _zero_fields(owner: Definition, is_root: bool) -> dict[str, Any]:
     if is_root:
         found |= {key: {} for key in ZERO_STRUCTS[""]}
     found |= dict.fromkeys(ZERO_NULLS.get(owner.name, ()))
+    found |= dict.fromkeys(ZERO_TEXTS.get(owner.name, ()), "")
     return found | dict.fromkeys(ZERO_NUMBERS.get(owner.name, ()), 0)
 
 

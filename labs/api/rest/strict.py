@@ -102,8 +102,26 @@ def _walk_value(item: Any, place: Field | None, owner: Definition, path: str, fi
         element = place.element
         for index, each in enumerate(item):
             _walk_element(each, element, owner, f"{path}[{index}]", findings)
-    elif isinstance(item, dict) and (not target.is_map or "additionalProperties" in target.schema):
+    elif isinstance(item, dict) and target.is_map:
+        _walk_map(item, target, owner, path, findings)
+    elif isinstance(item, dict):
         _walk(item, target, path, findings)
+
+
+def _walk_map(item: dict[str, Any], target: Definition, owner: Definition, path: str, findings: _Findings) -> None:
+    """The values of a map: an error in one names the field that holds the map."""
+    if isinstance(item, DoubledObject):
+        findings.double += [f"{path}.{key}" for key in item.doubles]
+    for key, value in item.items():
+        place = target.field(key) if "additionalProperties" in target.schema else None
+        if value is None or place is None or not place.schema:
+            continue
+        if place.value.name in FREE_NAMES:
+            _check_free(value, place.value.name)
+        else:
+            _check_type(value, place.value, place, owner, path)
+            if isinstance(value, dict) and not place.value.is_map:
+                _walk(value, place.value, f"{path}.{key}", findings)
 
 
 def _walk_element(item: Any, element: Definition, owner: Definition, path: str, findings: _Findings) -> None:

@@ -77,9 +77,7 @@ def update(api: ApiServer, request: Request, route: Route) -> Written:
     options = write_options(request, "UpdateOptions")
     obj = bodies.decode(request, route.type)
     warnings = check_fields(route.type, obj, options.field_validation)
-    name = obj["metadata"].get("name") or ""
-    if name != route.name:
-        raise errors.bad_request(f"the name of the object ({name}) does not match the name on the URL ({route.name})")
+    _check_name(obj, route)
     namespace = obj["metadata"].get("namespace")
     _fit_namespace(
         obj,
@@ -126,16 +124,30 @@ def patch(api: ApiServer, request: Request, route: Route) -> Written:
     return Written(stored, 200, (*warnings, *warned))
 
 
-def _check_identity(new: Object, route: Route) -> None:
-    name, namespace = new["metadata"].get("name"), new["metadata"].get("namespace") or ""
+def _check_name(obj: Object, route: Route) -> None:
+    """``checkName``. Raises 400."""
+    name = obj["metadata"].get("name")
+    if not name:
+        text = f"the name of the object ({route.name} based on URL) was undeterminable: name must be provided"
+        raise errors.bad_request(text)
     if name != route.name:
-        raise errors.bad_request(
-            f"the name of the object ({name or ''}) does not match the name on the URL ({route.name})"
-        )
+        raise errors.bad_request(f"the name of the object ({name}) does not match the name on the URL ({route.name})")
+
+
+def _check_identity(new: Object, route: Route) -> None:
+    namespace = new["metadata"].get("namespace") or ""
+    _check_name(new, route)
     if namespace != route.namespace:
         raise errors.bad_request(
             f"the namespace of the object ({namespace}) does not match the namespace on the request ({route.namespace})"
         )
+
+
+def _check_applied_version(applied: Object, route: Route) -> None:
+    found, expected = applied.get("apiVersion") or "", route.type.api_version
+    if found != expected:
+        text = "Incorrect version specified in apply patch. Specified patch version: "
+        raise errors.bad_request(f"{text}{found}, expected: {expected}")
 
 
 def _apply(api: ApiServer, request: Request, route: Route) -> Written:
@@ -143,6 +155,7 @@ def _apply(api: ApiServer, request: Request, route: Route) -> Written:
     applied = bodies.parse_yaml(request.body, route.type.kind)
     if not isinstance(applied, dict):
         raise errors.bad_request(f"error decoding YAML: expected an object of kind {route.type.kind}")
+    _check_applied_version(applied, route)
     bodies.check_type(applied, route.type.api_version, route.type.kind)
     warnings = check_fields(route.type, applied, options.field_validation)
     applied["metadata"].setdefault("name", route.name)

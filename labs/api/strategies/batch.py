@@ -38,6 +38,9 @@ def _default_job(obj: Object) -> None:
     set_missing(spec, parallelism=1, completionMode="NonIndexed", suspend=False, manualSelector=False)
     if spec.get("backoffLimit") is None:
         spec["backoffLimit"] = 2**31 - 1 if spec.get("backoffLimitPerIndex") is not None else 6
+    for rule in (spec.get("podFailurePolicy") or {}).get("rules") or ():
+        for condition in rule.get("onPodConditions") or ():
+            condition["status"] = condition.get("status") or "True"
     replacement = "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
     set_missing(spec, podReplacementPolicy=replacement)
     default_template(spec)

@@ -11,7 +11,7 @@ from typing import Any
 
 from labs.api import names
 from labs.api.objects import at
-from labs.api.strategies.container_validation import port_number
+from labs.api.strategies.probe_validation import port_number
 from labs.api.strategies.rules import immutable, label_selector, name_in, one_of
 from labs.api.strategies.workloads import set_missing
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required

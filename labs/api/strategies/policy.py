@@ -66,6 +66,10 @@ def _validate_class_update(new: Object, old: Object) -> list[FieldError]:
     return problems
 
 
+def _default_lease(obj: Object) -> None:
+    obj.setdefault("spec", {})
+
+
 def _validate_lease(obj: Object) -> list[FieldError]:
     spec = obj.get("spec") or {}
     problems: list[FieldError] = []
@@ -78,6 +82,8 @@ def _validate_lease(obj: Object) -> list[FieldError]:
 
 
 def _default_slice(obj: Object) -> None:
+    obj.setdefault("endpoints", None)
+    obj.setdefault("ports", None)
     for port in obj.get("ports") or ():
         set_missing(port, name="", protocol="TCP")
 
@@ -119,5 +125,5 @@ def _validate_slice_update(new: Object, old: Object) -> list[FieldError]:
 
 POD_DISRUPTION_BUDGET = Strategy(prepare_for_create=_budget_status, validate=_validate_budget)
 PRIORITY_CLASS = Strategy(default=_default_class, validate=_validate_class, validate_update=_validate_class_update)
-LEASE = Strategy(validate=_validate_lease)
+LEASE = Strategy(default=_default_lease, validate=_validate_lease)
 ENDPOINT_SLICE = Strategy(default=_default_slice, validate=_validate_slice, validate_update=_validate_slice_update)

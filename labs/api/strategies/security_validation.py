@@ -110,11 +110,14 @@ def validate_pod_security(spec: dict[str, Any], path: str) -> list[FieldError]:
 
 
 def _host_ports(spec: dict[str, Any], path: str) -> list[FieldError]:
+    """The port of a pod must be its host's; that of a template may be left for its pods to default."""
+    allows_none = path != "spec"
     problems: list[FieldError] = []
     for kind in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(kind) or ()):
             for place, port in enumerate(container.get("ports") or ()):
-                if port.get("hostPort", 0) != port.get("containerPort"):
+                number = port.get("hostPort") or 0
+                if number != port.get("containerPort") and not (allows_none and not number):
                     where = f"{path}.{kind}[{index}].ports[{place}].containerPort"
                     text = "must match `hostPort` when `hostNetwork` is true"
                     problems.append(invalid(where, port.get("containerPort"), text))

@@ -104,6 +104,11 @@ class Allocator:
         address = given or self._free_address()
         spec["clusterIP"] = address
         spec["clusterIPs"] = spec.get("clusterIPs") or [address]
+        if _is_headless_by_hand(spec):
+            # Its endpoints are written by hand and may be of either family, whatever the cluster has.
+            set_missing(spec, ipFamilies=["IPv4"], ipFamilyPolicy="RequireDualStack")
+            if spec["ipFamilyPolicy"] != "SingleStack" and len(spec["ipFamilies"]) == 1:
+                spec["ipFamilies"] = [*spec["ipFamilies"], "IPv6" if spec["ipFamilies"] == ["IPv4"] else "IPv4"]
         set_missing(spec, ipFamilies=["IPv4"], ipFamilyPolicy="SingleStack")
         needs_ports = spec["type"] == "NodePort" or (
             spec["type"] == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is not False
@@ -122,16 +127,19 @@ class Allocator:
         """What the allocators of a cluster with one family of addresses refuse."""
         spec = obj["spec"]
         problems: list[FieldError] = []
+        is_by_hand = _is_headless_by_hand(spec)
         for index, family in enumerate(spec.get("ipFamilies") or ()):
-            if family != "IPv4":
+            if family != "IPv4" and not is_by_hand:
                 text = "not configured on this cluster"
                 problems.append(invalid(f"spec.ipFamilies[{index}]", family, text))
-        if spec.get("ipFamilyPolicy") == "RequireDualStack":
+        if spec.get("ipFamilyPolicy") == "RequireDualStack" and not is_by_hand:
             text = "this cluster is not configured for dual-stack services"
             problems.append(invalid("spec.ipFamilyPolicy", spec["ipFamilyPolicy"], text))
-        others = [item for item in self.store.list("services") if not _is_same(item, obj)]
+        services = self.store.list("services")
+        others = [item for item in services if not _is_same(item, obj)]
+        is_new = len(others) == len(services)
         address = spec.get("clusterIP")
-        if not problems and address and address != "None" and spec["type"] != "ExternalName":
+        if is_new and not problems and address and address != "None" and spec["type"] != "ExternalName":
             problems += _address_refusal(address, spec, others)
         taken = {port.get("nodePort") for item in others for port in item["spec"].get("ports") or ()}
         for index, port in enumerate(spec.get("ports") or ()):
@@ -182,6 +190,10 @@ def _drop_what_depended_on_type(after: dict[str, Any], before: dict[str, Any]) -
             port.pop("nodePort", None)
 
 
+def _is_headless_by_hand(spec: dict[str, Any]) -> bool:
+    return spec.get("clusterIP") == "None" and not spec.get("selector")
+
+
 def _is_same(one: Object, other: Object) -> bool:
     keys = ("namespace", "name")
     return [one["metadata"].get(key) for key in keys] == [other["metadata"].get(key) for key in keys]
@@ -206,4 +218,5 @@ def service_strategy(store: Store, streams: Streams) -> Strategy:
         prepare_for_update=allocator.prepare_update,
         validate=allocator.check,
         validate_update=_validate_update,
+        compares_first=True,
     )

@@ -109,7 +109,7 @@ def _default_volume(obj: Object) -> None:
 
 
 def _prepare_volume(obj: Object) -> None:
-    obj["status"] = {"phase": "Pending"}
+    obj["status"] = {"phase": "Pending", "lastPhaseTransitionTime": obj["metadata"]["creationTimestamp"]}
 
 
 def _sources(spec: dict[str, Any]) -> dict[str, Any]:
