@@ -42,6 +42,7 @@ class Difference:
     case: str
     field: str
     reason: str
+    is_unserved: bool = False
 
     def covers(self, case: Case, field: Field) -> bool:
         """Whether it is the reason of this field's difference; ``case`` and ``field`` are regular expressions."""

@@ -34,7 +34,16 @@ NOT_KNOWN = Difference("", "", "", "not explained yet")
 def page(root: Path) -> str:
     """The whole page."""
     cases = all_cases(root)
-    parts = [HEAD, *counts(cases), "", *reasons(cases), "", DELIBERATE.read_text(encoding="utf-8").rstrip()]
+    parts = [
+        HEAD,
+        *counts(cases),
+        "",
+        served(cases),
+        "",
+        *reasons(cases),
+        "",
+        DELIBERATE.read_text(encoding="utf-8").rstrip(),
+    ]
     return "\n".join(parts) + "\n"
 
 
@@ -51,6 +60,15 @@ def counts(cases: tuple[Case, ...]) -> Iterator[str]:
         total.update(row)
         yield table_row(f"`{folder}/`", row)
     yield table_row("all", total)
+
+
+def served(cases: tuple[Case, ...]) -> str:
+    """The share that is equal of what this server has."""
+    found = [(field, reason_of(case, field)) for case in cases for field in case.fields]
+    counted = [field for field, known in found if field.is_equal or known is None or not known.is_unserved]
+    share = 100 * sum(field.is_equal for field in counted) / max(len(counted), 1)
+    missing = len(found) - len(counted)
+    return f"{missing} of the different fields name kinds that are not served; of the others, {share:.1f} % are equal."
 
 
 def table_row(name: str, row: Counter[str] | dict[str, int]) -> str:
