@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conftest import CONFIG_MAPS, DEPLOYMENTS, Server
+from api.conftest import CONFIG_MAPS, DEPLOYMENTS, Server
 
 CORE = "/api/v1/namespaces/shop"
 MERGE = "application/merge-patch+json"
