@@ -6,8 +6,6 @@ from golden.folders import all_cases
 from golden.report import PAGE, page, uncovered
 from golden.stage import DATA
 
-GOAL = 0.99
-
 
 def test_page_is_in_step_with_the_comparison() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(DATA), "run `make fidelity`"

@@ -8,7 +8,7 @@ import pytest
 from labs.course.build import build, find_orphans, find_out_of_step, find_sources, read_source, versions
 from labs.errors import UsageError
 
-SOURCE = """# %% [markdown]
+SOURCE = '''# %% [markdown]
 # # A sample
 
 # %% tags=["parameters"]
@@ -28,7 +28,7 @@ print(answer)
 
 # %% tags=["solution"]
 answer + 1
-"""
+'''
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_built_notebook_has_the_same_bytes_each_time_and_no_noise(folder: Path
     learner = first[0].decode()
     assert "to the reader" in learner
     assert '"image/png"' in learner
-    for noise in ('"stderr"', 'to nobody\\n"', '"version"', "iopub", str(folder), "widgets"):
+    for noise in ('"stderr"', "to nobody\\n\"", '"version"', "iopub", str(folder), "widgets"):
         assert noise not in learner
     counts = [cell["execution_count"] for cell in nbformat.reads(learner, 4).cells if cell["cell_type"] == "code"]
     assert counts == [1, 2, 3]
