@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lab check bench browser notebooks lock clean
+.PHONY: run test lab check bench browser fidelity notebooks lock clean
 
 $(VENV)/.run: requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -32,6 +32,9 @@ browser: $(VENV)/.test  ## the labs in JupyterLab in a headless Chromium, which 
 
 bench: $(VENV)/.test  ## measured figures, from one run
 	$(BIN)/python -m labs bench
+
+fidelity: $(VENV)/.test  ## rewrite docs/fidelity.md from the recordings of a real control plane
+	PYTHONPATH=.:tests $(BIN)/python -m golden.report
 
 notebooks: $(VENV)/.test  ## rebuild the notebooks from their sources
 	$(BIN)/python -m labs notebooks

@@ -270,9 +270,10 @@ class ApiServer(Served):
     ) -> None:
         problems = validate_metadata_update(kind, new["metadata"], old["metadata"])
         if not subresource:
-            problems += strategy.validate_update(new, old)
-            if not strategy.is_ratcheting and (new.get("spec") != old.get("spec") or "spec" not in new):
-                problems += strategy.validate(new)
+            changed = strategy.validate_update(new, old)
+            is_checked = not strategy.is_ratcheting and (new.get("spec") != old.get("spec") or "spec" not in new)
+            whole = strategy.validate(new) if is_checked else []
+            problems += changed + whole if strategy.compares_first else whole + changed
         elif subresource == "status":
             problems += strategy.validate_status(new, old)
         raise_invalid(kind, old["metadata"]["name"], problems)

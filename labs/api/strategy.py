@@ -87,7 +87,10 @@ def _no_update_errors(new: Object, old: Object) -> list[FieldError]:
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """``default`` fills what the API defaults; ``prepare_*`` resets what a client may not set."""
+    """``default`` fills what the API defaults; ``prepare_*`` resets what a client may not set.
+
+    ``compares_first``: an update is compared with the old object before it is validated as a whole.
+    """
 
     default: Callable[[Object], None] = _nothing
     prepare_for_create: Callable[[Object], None] = _nothing
@@ -97,3 +100,4 @@ class Strategy:
     validate_status: Callable[[Object, Object], list[FieldError]] = _no_update_errors
     is_ratcheting: bool = False
     """``validate_update`` is the whole check of an update, and lets pass what was wrong before it."""
+    compares_first: bool = False

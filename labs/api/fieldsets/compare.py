@@ -30,10 +30,19 @@ ZERO_STRUCTS = {
     "NodeStatus": ("daemonEndpoints", "nodeInfo"),
     "NodeDaemonEndpoints": ("kubeletEndpoint",),
     "Event": ("involvedObject", "source"),
+    "NetworkPolicySpec": ("podSelector",),
 }
 """Fields of each type that are structs by value; the empty name stands for every kind's own fields."""
 
-ZERO_NULLS = {"PodSpec": ("containers",), "HorizontalPodAutoscalerStatus": ("currentMetrics",)}
+ZERO_NULLS = {
+    "PodSpec": ("containers",),
+    "HorizontalPodAutoscalerStatus": ("currentMetrics",),
+    "EndpointSlice": ("endpoints", "ports"),
+    "Role": ("rules",),
+    "ClusterRole": ("rules",),
+    "LimitRangeSpec": ("limits",),
+    "Event": ("firstTimestamp", "lastTimestamp", "eventTime"),
+}
 """Fields of each type that are null, not absent, in its zero value."""
 
 ZERO_NUMBERS = {
@@ -43,8 +52,28 @@ ZERO_NUMBERS = {
     "StatefulSetStatus": ("replicas", "availableReplicas"),
     "ReplicaSetStatus": ("replicas",),
     "ReplicationControllerStatus": ("replicas",),
+    "PriorityClass": ("value",),
+    "ControllerRevision": ("revision",),
+    "DaemonEndpoint": ("Port",),
 }
 """Fields of each type that are 0, not absent, in its zero value."""
+
+ZERO_TEXTS = {
+    "NodeSystemInfo": (
+        "machineID",
+        "systemUUID",
+        "bootID",
+        "kernelVersion",
+        "osImage",
+        "containerRuntimeVersion",
+        "kubeletVersion",
+        "kubeProxyVersion",
+        "operatingSystem",
+        "architecture",
+    ),
+    "Event": ("reportingComponent", "reportingInstance"),
+}
+"""Fields of each type that are empty, not absent, in its zero value."""
 
 KEY_DEFAULTS = {"protocol": "TCP"}
 """Defaults of the fields that tell a list's items apart (``default`` in the published OpenAPI v3)."""
@@ -156,6 +185,7 @@ def _zero_fields(owner: Definition, is_root: bool) -> dict[str, Any]:
         is_custom = bool(owner.schema) and not owner.name
         found |= {key: {} for key in (("metadata",) if is_custom else ZERO_STRUCTS[""])}
     found |= dict.fromkeys(ZERO_NULLS.get(owner.name, ()))
+    found |= dict.fromkeys(ZERO_TEXTS.get(owner.name, ()), "")
     return found | dict.fromkeys(ZERO_NUMBERS.get(owner.name, ()), 0)
 
 
@@ -181,9 +211,10 @@ def _prune(trie: Trie) -> None:
 
 
 def field_set(value: dict[str, Any], kind: Definition | None) -> Trie:
-    """``ToFieldSet``: the paths that an applied object names."""
+    """``ToFieldSet``: the paths that an applied object names; metadata of which all was stripped is none."""
     trie: Trie = {}
-    _add_struct(value, kind or UNTYPED, trie)
+    given = {key: item for key, item in value.items() if key != "metadata" or item}
+    _add_struct(given, kind or UNTYPED, trie)
     _prune(trie)
     return trie
 

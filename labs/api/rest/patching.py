@@ -17,7 +17,7 @@ from labs.api.patches.json_patch import apply_json_patch, decode_json_patch
 from labs.api.patches.merge_patch import apply_merge_patch
 from labs.api.patches.strategic import apply_strategic_merge_patch
 from labs.api.resources import ResourceType
-from labs.api.rest.bodies import media_type, parse_json, unsupported_media_type
+from labs.api.rest.bodies import as_object, media_type, unsupported_media_type
 from labs.api.rest.message import Request
 from labs.api.rest.strict import double_fields
 from labs.api.schemas import Definition, definition
@@ -72,18 +72,25 @@ def patched(kind: ResourceType, old: Object, media: str, body: bytes) -> Patched
 
 
 def _parse(body: bytes, media: str) -> Any:
-    """The patch as JSON. Raises 400 with the decoder's text."""
-    wanted, go_type = (list, "[]handlers.jsonPatchOp") if media == JSON_PATCH else (dict, "map[string]interface {}")
+    """The patch, of the JSON type that its media type asks for. Raises 400 in the words of its decoder."""
     prefix = "" if media == STRATEGIC else "error decoding patch: "
+    try:
+        patch = json.loads(body, object_pairs_hook=as_object)
+    except (ValueError, RecursionError):
+        raise errors.bad_request(f"{prefix}{_decoding_error(body)}") from None
+    wanted, into = (list, "[]handlers.jsonPatchOp") if media == JSON_PATCH else (dict, "map[string]interface {}")
+    if not isinstance(patch, wanted):
+        found = type_name(patch)
+        raise errors.bad_request(f"{prefix}json: cannot unmarshal {found} into Go value of type {into}")
+    return patch
+
+
+def _decoding_error(body: bytes) -> str:
     try:
         decode(body.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
-        raise errors.bad_request(f"{prefix}{error}") from None
-    value = parse_json(body, "patch")
-    if not isinstance(value, wanted):
-        why = f"json: cannot unmarshal {type_name(value)} into Go value of type {go_type}"
-        raise errors.bad_request(prefix + why)
-    return value
+        return str(error)
+    return "invalid UTF-8"
 
 
 def _json_patched(old: Object, patch: Any) -> Any:

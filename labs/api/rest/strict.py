@@ -21,6 +21,7 @@ from labs.api.strategy import invalid
 from labs.errors import ApiError
 from labs.units import parse_rfc3339
 
+BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 JSON_NAMES = ((bool, "bool"), (str, "string"), (list, "array"), (dict, "object"), ((int, float), "number"))
 FREE_NAMES = (
     "Quantity",
@@ -178,8 +179,26 @@ def _walk_value(item: Any, place: Field | None, owner: Definition, path: str, fi
         element = place.element
         for index, each in enumerate(item):
             _walk_element(each, element, owner, f"{path}[{index}]", findings)
-    elif isinstance(item, dict) and (not target.is_map or "additionalProperties" in target.schema):
+    elif isinstance(item, dict) and target.is_map:
+        _walk_map(item, target, owner, path, findings)
+    elif isinstance(item, dict):
         _walk(item, target, path, findings)
+
+
+def _walk_map(item: dict[str, Any], target: Definition, owner: Definition, path: str, findings: _Findings) -> None:
+    """The values of a map: an error in one names the field that holds the map."""
+    if isinstance(item, DoubledObject):
+        findings.double += [f"{path}.{key}" for key in item.doubles]
+    for key, value in item.items():
+        place = target.field(key) if "additionalProperties" in target.schema else None
+        if value is None or place is None or not place.schema:
+            continue
+        if place.value.name in FREE_NAMES:
+            _check_free(value, place.value.name)
+        else:
+            _check_type(value, place.value, place, owner, path)
+            if isinstance(value, dict) and not place.value.is_map:
+                _walk(value, place.value, f"{path}.{key}", findings)
 
 
 def _walk_element(item: Any, element: Definition, owner: Definition, path: str, findings: _Findings) -> None:
@@ -235,6 +254,8 @@ _ACCEPTED: dict[str, tuple[type, ...]] = {
 
 def _check_type(item: Any, target: Definition, place: Field | None, owner: Definition, path: str) -> None:
     types = _types(target.schema)
+    if target.schema.get("format") == "byte" and isinstance(item, str):
+        _check_base64(item)
     if not types or any(_fits(item, name) for name in types):
         return
     dotted = "".join(_without_indexes(path))
@@ -244,6 +265,20 @@ def _check_type(item: Any, target: Definition, place: Field | None, owner: Defin
         shown = f"number {item}"
     go_type = _go_type(target, place)
     raise WrongType(f"json: cannot unmarshal {shown} into {into} of type {go_type}", item, go_type)
+
+
+def _check_base64(text: str) -> None:
+    """The first thing that Go's decoder stumbles over; line ends are let through."""
+    kept = [(place, letter) for place, letter in enumerate(text) if letter not in "\r\n"]
+    wrong = next((place for place, letter in kept if letter not in BASE64), None)
+    if wrong is None:
+        end = "".join(letter for _, letter in kept).find("=")
+        body = kept if end < 0 else kept[:end]
+        padding = "".join(letter for _, letter in kept[len(body) :])
+        if len(kept) % 4 == 0 and padding in ("", "=", "=="):
+            return
+        wrong = len(text) if end < 0 or len(body) % 4 >= 2 else body[-1][0] + 1 if body else 0
+    raise ValueError(f"illegal base64 data at input byte {wrong}")
 
 
 def _fits(item: Any, name: str) -> bool:

@@ -15,6 +15,7 @@ from labs.api.rest.options import options_from_body, write_options
 from labs.api.rest.routes import Route
 from labs.api.rest.writes import Written
 from labs.api.store import Object
+from labs.errors import ApiError
 
 CREATED: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
@@ -54,11 +55,14 @@ def bind(api: ApiServer, request: Request, route: Route) -> Written:
     binding = bodies.decode_as(request, "v1", "Binding")
     name = route.name or binding["metadata"].get("name") or ""
     target = binding.get("target") or {}
+    problems = []
     if target.get("kind") not in (None, "", "Node"):
-        why = f'Unsupported value: "{target["kind"]}": supported values: "Node", "<empty>"'
-        raise errors.bad_request(f"target.kind: {why}")
+        problems.append(f'target.kind: Unsupported value: "{target["kind"]}": supported values: "Node", "<empty>"')
     if not target.get("name"):
-        raise errors.invalid_field("Binding", name, "target.name", '""', "Required value")
+        problems.append("target.name: Required value")
+    if problems:
+        # BindingREST returns the bare list of problems, which the server knows no code for.
+        raise ApiError(500, "", problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]")
     api.bind(route.namespace, name, target["name"])
     return Written(CREATED, 201, is_status=True)
 

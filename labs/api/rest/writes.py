@@ -82,9 +82,7 @@ def update(api: ApiServer, request: Request, route: Route) -> Written:
     options = write_options(request, "UpdateOptions")
     obj = bodies.decode(request, route.type)
     warnings = check_fields(route.type, obj, options.field_validation)
-    name = obj["metadata"].get("name") or ""
-    if name != route.name:
-        raise errors.bad_request(f"the name of the object ({name}) does not match the name on the URL ({route.name})")
+    _check_name(obj, route)
     namespace = obj["metadata"].get("namespace")
     _fit_namespace(
         obj,
@@ -136,12 +134,19 @@ def patch(api: ApiServer, request: Request, route: Route) -> Written:
     return Written(stored, 200, (*warnings, *warned))
 
 
-def _check_identity(new: Object, route: Route) -> None:
-    name, namespace = new["metadata"].get("name"), new["metadata"].get("namespace") or ""
+def _check_name(obj: Object, route: Route) -> None:
+    """``checkName``. Raises 400."""
+    name = obj["metadata"].get("name")
+    if not name:
+        text = f"the name of the object ({route.name} based on URL) was undeterminable: name must be provided"
+        raise errors.bad_request(text)
     if name != route.name:
-        raise errors.bad_request(
-            f"the name of the object ({name or ''}) does not match the name on the URL ({route.name})"
-        )
+        raise errors.bad_request(f"the name of the object ({name}) does not match the name on the URL ({route.name})")
+
+
+def _check_identity(new: Object, route: Route) -> None:
+    namespace = new["metadata"].get("namespace") or ""
+    _check_name(new, route)
     if namespace != route.namespace:
         raise errors.bad_request(
             f"the namespace of the object ({namespace}) does not match the namespace on the request ({route.namespace})"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from labs.api.metadata import validate_annotations
 from labs.api.objects import at
 from labs.api.selectors import selector_from_label_selector
 from labs.api.strategies.pod_defaults import default_template
@@ -100,21 +101,27 @@ def _replica_set_status(obj: Object) -> None:
     obj["status"] = {"replicas": 0}
 
 
-def validate_template(
-    spec: dict[str, Any], path: str, *, restart_policies: tuple[str, ...] = ("Always",)
-) -> list[FieldError]:
-    """``ValidatePodTemplateSpec`` with the restart policies that the workload allows."""
-    template = spec["template"]
-    problems = label_map(at(template, "metadata", "labels"), f"{path}.metadata.labels")
+def validate_pod_template(template: dict[str, Any], path: str) -> list[FieldError]:
+    """``ValidatePodTemplateSpec``."""
+    problems = label_map(at(template, "metadata", "labels"), f"{path}.labels")
+    problems += validate_annotations(at(template, "metadata", "annotations"), f"{path}.annotations")
     problems += validate_pod_spec(template["spec"], f"{path}.spec")
+    if template["spec"].get("ephemeralContainers"):
+        text = "ephemeral containers not allowed in pod template"
+        problems.append(forbidden(f"{path}.spec.ephemeralContainers", text))
+    return problems
+
+
+def validate_template(spec: dict[str, Any], path: str, *, owner: str = "ReplicaSet") -> list[FieldError]:
+    """The template of pods that always run again."""
+    template = spec["template"]
+    problems = validate_pod_template(template, path)
     policy = template["spec"].get("restartPolicy")
-    if policy not in restart_policies:
-        problems = [item for item in problems if item.field != f"{path}.spec.restartPolicy"]
-        problems.append(not_supported(f"{path}.spec.restartPolicy", policy, restart_policies))
-    if template["spec"].get("activeDeadlineSeconds") is not None and restart_policies == ("Always",):
-        problems.append(
-            forbidden(f"{path}.spec.activeDeadlineSeconds", "activeDeadlineSeconds in ReplicaSet is not Supported")
-        )
+    if policy != "Always":
+        problems.append(not_supported(f"{path}.spec.restartPolicy", policy, ("Always",)))
+    if template["spec"].get("activeDeadlineSeconds") is not None:
+        text = f"activeDeadlineSeconds in {owner} is not Supported"
+        problems.append(forbidden(f"{path}.spec.activeDeadlineSeconds", text))
     return problems
 
 
@@ -185,10 +192,7 @@ def _validate_replica_set(obj: Object) -> list[FieldError]:
     spec = obj["spec"]
     problems = not_negative(spec, "replicas", "spec") + not_negative(spec, "minReadySeconds", "spec")
     own, mismatch = selector_problems(spec, EMPTY_SELECTOR)
-    problems += own
-    if not own:
-        problems += mismatch
-    return problems + validate_template(spec, "spec.template")
+    return problems + own + mismatch + validate_template(spec, "spec.template")
 
 
 def _validate_replication_controller(obj: Object) -> list[FieldError]:
@@ -209,12 +213,37 @@ def _validate_pod_template(obj: Object) -> list[FieldError]:
 
 def _validate_daemon_set(obj: Object) -> list[FieldError]:
     spec = obj["spec"]
-    own, mismatch = selector_problems(spec, "empty selector is invalid for daemonset")
-    problems = [*own, *mismatch, *validate_template(spec, "spec.template")]
+    selector = spec.get("selector")
+    problems = label_selector(selector, "spec.selector")
+    labels = at(spec, "template", "metadata", "labels") or {}
+    if not problems and (selector is None or not selector_from_label_selector(selector).matches(labels)):
+        problems.append(invalid("spec.template.metadata.labels", labels, MISMATCH))
+    if selector is not None and not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        problems.append(invalid("spec.selector", selector, "empty selector is invalid for daemonset"))
+    problems += validate_template(spec, "spec.template", owner="DaemonSet")
     problems += not_negative(spec, "minReadySeconds", "spec")
-    kind = spec["updateStrategy"]["type"]
-    if kind not in ("OnDelete", "RollingUpdate"):
-        problems.append(not_supported("spec.updateStrategy", kind, ("OnDelete", "RollingUpdate")))
+    problems += _update_strategy_problems(spec["updateStrategy"], "spec.updateStrategy")
+    return problems + not_negative(spec, "revisionHistoryLimit", "spec")
+
+
+def _update_strategy_problems(strategy: dict[str, Any], path: str) -> list[FieldError]:
+    if strategy["type"] == "OnDelete":
+        return []
+    if strategy["type"] != "RollingUpdate":
+        return [not_supported(path, _go_strategy(strategy), ("RollingUpdate", "OnDelete"))]
+    rolling = strategy.get("rollingUpdate")
+    if rolling is None:
+        return [required(f"{path}.rollingUpdate")]
+    problems: list[FieldError] = []
+    for rule in (int_or_percent, at_most_all):
+        for key in ("maxUnavailable", "maxSurge"):
+            problems += rule(rolling[key], f"{path}.rollingUpdate.{key}")
+    has_unavailable, has_surge = not is_zero(rolling["maxUnavailable"]), not is_zero(rolling["maxSurge"])
+    if has_unavailable and has_surge:
+        text = "may not be set when maxUnavailable is non-zero"
+        problems.append(invalid(f"{path}.rollingUpdate.maxSurge", rolling["maxSurge"], text))
+    elif not has_unavailable and not has_surge:
+        problems.append(required(f"{path}.rollingUpdate.maxUnavailable", "cannot be 0 when maxSurge is 0"))
     return problems
 
 

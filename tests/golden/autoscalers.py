@@ -1,18 +1,15 @@
-"""Recorded autoscalers, replayed: the same load, flags and hands on the scale give the same course.
+"""Recorded autoscalers, replayed: the same load, flags and hands on the scale give the same course."""
 
-`pytest tests/golden --golden DIR` replays the recordings of another folder (`DIR/hpa/default/*.json`, gzipped or not).
-"""
-
-import gzip
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
-import pytest
+from golden.comparison import Case, Field, sequence
+from golden.stage import read, recordings, stem
 
 from labs.api.apiserver import ApiServer
 from labs.api.client import Client
@@ -26,7 +23,6 @@ from labs.sim.streams import Streams
 from labs.sim.trace import Trace
 from labs.units import SECOND_NS, parse_duration, parse_rfc3339, rfc3339, to_ns
 
-DATA = Path(__file__).parent / "data"
 Wire = dict[str, Any]
 DEPLOYMENTS = "deployments.apps"
 SAMPLING_NS = to_ns(1.5)
@@ -34,23 +30,19 @@ STARTED_BEFORE_NS = 66 * SECOND_NS
 """Age of the first pods when the autoscaler is created, as in the recordings."""
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Recordings that hold the autoscaler's spec and flags go to `recording`, the others to `sparse_recording`."""
-    folder = Path(metafunc.config.getoption("--golden", default=None) or DATA) / "hpa"
-    whole, sparse = {}, {}
-    for path in sorted([*folder.glob("*/*.json"), *folder.glob("*/*.json.gz")]):
-        name = f"{path.parent.name}/{path.name.split('.')[0]}"
-        document = read(path)
-        (whole if "hpa" in document else sparse)[name] = document
-    for argument, found in (("sparse_recording", sparse), ("recording", whole)):
-        if argument in metafunc.fixturenames:
-            metafunc.parametrize(argument, found.values(), ids=found)
+FOLDER = "hpa"
 
 
-def read(path: Path) -> Wire:
-    raw = path.read_bytes()
-    document: Wire = json.loads(gzip.decompress(raw) if path.suffix == ".gz" else raw)
-    return document
+def cases(root: Path) -> Iterator[Case]:
+    """One for each recording: most hold the autoscaler's spec and flags, some only a scenario line."""
+    for folder in sorted(path for path in (root / FOLDER).glob("*") if path.is_dir()):
+        for path in recordings(folder):
+            yield Case(FOLDER, f"{folder.name}/{stem(path)}", (path,), lambda path=path: compare(read(path)))
+
+
+def compare(recording: Wire) -> Iterator[Field]:
+    """The course of counts, conditions and metrics, the times of changes, the events."""
+    return compare_whole(recording) if "hpa" in recording else compare_sparse(recording)
 
 
 @dataclass
@@ -226,8 +218,8 @@ def course(values: Iterable[Any]) -> list[Any]:
     return changes
 
 
-def change_times(samples: list[Wire], field: str) -> list[float]:
-    return [after["t"] for before, after in pairwise(samples) if before[field] != after[field]]
+def change_times(samples: list[Wire]) -> list[float]:
+    return [after["t"] for before, after in pairwise(samples) if before["spec"] != after["spec"]]
 
 
 def current_level(metrics: list[Wire] | None) -> tuple[int | None, str | None]:
@@ -246,21 +238,29 @@ def event_texts(events: list[Wire]) -> list[tuple[str, str, str, int]]:
     return [fields[i] for i in order]
 
 
-def test_a_recorded_autoscaler_takes_the_same_course(recording: Wire) -> None:
+def compare_whole(recording: Wire) -> Iterator[Field]:
+    """Sample by sample, each repetition once; a time is equal within one sync period."""
     cluster = replay(recording)
     name = recording["hpa"]["metadata"]["name"]
-
     replayed = without_unsynced(cluster.samples((sample["t"] for sample in recording["samples"]), name))
-
     recorded = without_unsynced(recording["samples"])
-    for field in ("spec", "desired", "current", "conditions"):
-        assert course(sample[field] for sample in replayed) == course(sample[field] for sample in recorded), field
+    for field in ("spec", "desired", "current"):
+        yield from sequence(*(course(sample[field] for sample in samples) for samples in (replayed, recorded)), field)
+    for kind in sorted({kind for sample in recorded + replayed for kind in sample["conditions"]}):
+        ours, theirs = (
+            course(sample["conditions"].get(kind) for sample in samples) for samples in (replayed, recorded)
+        )
+        yield from sequence(ours, theirs, f"conditions.{kind}")
     levels = course(current_level(sample["metrics"]) for sample in replayed)
-    assert levels == course((sample["util"], sample["avg"]) for sample in recorded)
+    yield from sequence(levels, course((sample["util"], sample["avg"]) for sample in recorded), "metrics")
     allowed_s = (options_of(recording).sync_period_ns + SAMPLING_NS) / SECOND_NS
-    assert change_times(replayed, "spec") == pytest.approx(change_times(recorded, "spec"), rel=0, abs=allowed_s)
-    assert event_texts(cluster.events(name)) == event_texts(recording["events_hpa"])
-    assert {event["source"]["component"] for event in cluster.events(name)} <= {"horizontal-pod-autoscaler"}
+    for index, (ours_s, theirs_s) in enumerate(zip_longest(change_times(replayed), change_times(recorded))):
+        is_near = None not in (ours_s, theirs_s) and abs(ours_s - theirs_s) <= allowed_s
+        yield Field(f"change times[{index}]", theirs_s if is_near else ours_s, theirs_s)
+    events = cluster.events(name)
+    yield from sequence(event_texts(events), event_texts(recording["events_hpa"]), "events")
+    for event in events:
+        yield Field("events.source", event["source"], {"component": "horizontal-pod-autoscaler"})
 
 
 def deployment(name: str, replicas: int) -> Wire:
@@ -276,22 +276,21 @@ def autoscaler(name: str, metric: Wire) -> Wire:
     return {"metadata": {"name": name}, "spec": spec}
 
 
-def test_recorded_custom_and_external_metrics_take_the_same_course(sparse_recording: Wire) -> None:
+def compare_sparse(recording: Wire) -> Iterator[Field]:
     """The recording holds neither flags nor objects; its scenario line and its samples tell them."""
-    samples = sparse_recording["samples"]
-    cluster = scenario(sparse_recording["scenario"], samples)
-
+    samples = recording["samples"]
+    cluster = scenario(recording["scenario"], samples)
     replayed = [cluster.status_at(sample["t"], sample["name"]) for sample in samples]
-
-    for name in ("web", "worker"):
+    for name in dict.fromkeys(sample["name"] for sample in samples):
         both = zip(samples, replayed, strict=True)
         pairs = [(sample["status"], status) for sample, status in both if sample["name"] == name]
         for field in ("observedGeneration", "currentReplicas", "desiredReplicas", "currentMetrics", "conditions"):
-            recorded_course = course(timeless(recorded.get(field)) for recorded, _ in pairs)
-            assert course(timeless(status.get(field)) for _, status in pairs) == recorded_course, (name, field)
-    events = [*cluster.events("web"), *cluster.events("worker")]
-    texts = {(event["reason"], event["message"], event["count"]) for event in events}
-    assert texts == {(event["reason"], event["message"], event["count"]) for event in sparse_recording["events_hpa"]}
+            ours, theirs = (course(timeless(pair[side].get(field)) for pair in pairs) for side in (1, 0))
+            yield from sequence(ours, theirs, f"{name}.{field}")
+    told = [[{key: event[key] for key in ("reason", "message", "count")} for event in events] for events in (
+        [*cluster.events("web"), *cluster.events("worker")], recording["events_hpa"])]  # fmt: skip
+    ours, theirs = (sorted({json.dumps(event) for event in events}) for events in told)
+    yield from sequence(ours, theirs, "events")
 
 
 SCENARIO = re.compile(

@@ -7,12 +7,13 @@ shows (a step of more than one pod that followed a pod's readiness), only bounds
 
 from __future__ import annotations
 
-import json
-from itertools import pairwise
+from collections.abc import Iterator
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
-import pytest
+from golden.comparison import Case, Field, sequence
+from golden.stage import read, recordings, stem
 from stand_ins import Cluster, TinyKubelet
 
 from labs.api.client import Client
@@ -20,19 +21,14 @@ from labs.api.store import WatchEvent
 from labs.controlplane.deployment.controller import DeploymentController
 from labs.controlplane.replicaset import ReplicaSetController
 
-DATA = Path(__file__).parent / "data" / "rollout"
+FOLDER = "rollout"
 SETTLE_S = 60
 
 
-def recordings(config: pytest.Config) -> list[Path]:
-    asked = config.getoption("--golden", default=None)
-    given = sorted((Path(asked).resolve() / "rollout").glob("*.json")) if asked else []
-    return given or sorted(DATA.glob("*.json"))
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    paths = recordings(metafunc.config)
-    metafunc.parametrize("path", paths, ids=[path.stem for path in paths])
+def cases(root: Path) -> Iterator[Case]:
+    """One for each rollout."""
+    for path in recordings(root / FOLDER):
+        yield Case(FOLDER, stem(path), (path,), lambda path=path: compare(read(path)))
 
 
 class Journal:
@@ -44,6 +40,7 @@ class Journal:
         self.conditions: dict[str, list[tuple[str, ...]]] = {}
         self.most_pods = 0
         self.status: dict[str, Any] = {}
+        self.events: list[tuple[str, str, str]] = []
 
     def add_replica_set(self, name: str, size: int) -> None:
         if name not in self.names:
@@ -55,6 +52,13 @@ class Journal:
         self.most_pods = max(self.most_pods, status.get("replicas", 0))
         for kind, facts in conditions.items():
             _append(self.conditions.setdefault(kind, []), facts)
+
+    def told(self) -> list[tuple[str, str, str]]:
+        """The Deployment's own events, sets named by their order; combined ones without the number they stand for."""
+        found = [event for event in self.events if event[1] == "ScalingReplicaSet"]
+        for order, name in enumerate(self.names):
+            found = [(kind, reason, text.replace(name, f"set-{order}")) for kind, reason, text in found]
+        return sorted(found)
 
     def normalised(self) -> dict[str, list[tuple[str, ...]]]:
         """The conditions, with sets named by their order."""
@@ -81,6 +85,7 @@ def recorded(recording: dict[str, Any]) -> Journal:
             journal.add_replica_set(row["name"], row["spec.replicas"])
         else:
             journal.add_deployment(row["status"], {kind: tuple(facts) for kind, facts in row["conditions"].items()})
+    journal.events = [(item["type"], item["reason"], item["message"]) for item in recording["events"]]
     return journal
 
 
@@ -109,6 +114,8 @@ def replayed(recording: dict[str, Any]) -> Journal:
         if "action" in row:
             act(cluster, recording["deployment"]["metadata"]["name"], row["action"])
             cluster.run(SETTLE_S)
+    events = cluster.client.list("events")
+    journal.events = [(item["type"], item["reason"], item["message"]) for item in events]
     return journal
 
 
@@ -132,16 +139,20 @@ def depends_on_readiness(journal: Journal) -> bool:
     return any(abs(after - before) > 1 for before, after in pairwise(new)) and len(new) > 4
 
 
-def test_a_rollout_takes_the_recorded_steps(path: Path) -> None:
-    recording = json.loads(path.read_text(encoding="utf-8"))
+def compare(recording: dict[str, Any]) -> Iterator[Field]:
+    """Conditions, bounds, the last status, the sizes of each set, the events."""
     want, have = recorded(recording), replayed(recording)
-
-    assert have.normalised() == want.normalised()
-    assert have.most_pods <= want.most_pods
-    assert have.status.keys() - {"conditions"} == want.status.keys() - {"conditions"}
-    for before, after in zip(want.names, have.names, strict=True):
+    ours, theirs = have.normalised(), want.normalised()
+    for kind in dict.fromkeys([*theirs, *ours]):
+        yield from sequence(ours.get(kind, []), theirs.get(kind, []), f"conditions.{kind}")
+    yield Field("most pods within bounds", have.most_pods <= want.most_pods, True)
+    for key in dict.fromkeys([*want.status, *have.status]):
+        if key != "conditions":
+            yield Field(f"status.{key}", have.status.get(key), want.status.get(key))
+    for order, (before, after) in enumerate(zip_longest(want.names, have.names)):
+        mine, other = have.sizes.get(after, []), want.sizes.get(before, [])
         if depends_on_readiness(want):
-            assert have.sizes[after][:2] == want.sizes[before][:2]
-            assert have.sizes[after][-1] == want.sizes[before][-1]
-        else:
-            assert have.sizes[after] == want.sizes[before]
+            mine, other = [*mine[:2], mine[-1]], [*other[:2], other[-1]]
+        yield from sequence(mine, other, f"set-{order}")
+    if not depends_on_readiness(want):
+        yield from sequence(have.told(), want.told(), "events")

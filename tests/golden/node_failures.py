@@ -1,17 +1,17 @@
 """Recorded node failures, replayed: a node falls silent, is tainted, loses its pod, and comes back.
 
 Compared: what happens to the node, to its pod and to the replacement, each in order and to the word; times within ten
-seconds; and the order of things more than a second apart. `pytest tests/golden --golden DIR` replays another folder.
+seconds; and the order of things more than a second apart.
 """
 
-import json
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from fleet import BareCluster, node
+from golden.comparison import Case, Field, sequence
+from golden.stage import read, recordings, stem
 from stand_ins import Cluster, deployment
 
 from labs.api.client import Client
@@ -26,7 +26,6 @@ from labs.controlplane.scheduler.scheduler import NAME, Scheduler
 from labs.controlplane.taint_eviction import TaintEviction
 from labs.units import parse_duration, rfc3339, rfc3339_micro, to_ns
 
-DATA = Path(__file__).parent / "data" / "nodes"
 NAMESPACE = "nodefail"
 SETTLED_S = 70
 TOLERANCE_S = 10
@@ -42,12 +41,13 @@ Wire = dict[str, Any]
 Step = tuple[float, str, Any]
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    asked = metafunc.config.getoption("--golden", default=None)
-    given = sorted((Path(asked).resolve() / "nodes").glob("*.json")) if asked else []
-    paths = given or sorted(DATA.glob("*.json"))
-    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
-    metafunc.parametrize("recording", found.values(), ids=found)
+FOLDER = "nodes"
+
+
+def cases(root: Path) -> Iterator[Case]:
+    """One for each failure."""
+    for path in recordings(root / FOLDER):
+        yield Case(FOLDER, stem(path), (path,), lambda path=path: compare(read(path)))
 
 
 def flag(recording: Wire, name: str, default: str) -> int:
@@ -244,24 +244,25 @@ def described(step: Wire, roles: dict[str, str]) -> Iterator[tuple[str, Any]]:
             yield f"{about} {reason}", (roles.get(name), step["type"], message, step["source"])
 
 
-def test_node_failure_takes_the_same_course(recording: Wire) -> None:
+def compare(recording: Wire) -> Iterator[Field]:
+    """Each role's steps; their times within ten seconds; and their order where more than a second lies between."""
     theirs = list(milestones(recording["trace"], recording["victim"]))
     ours = list(milestones(*replay(recording)))
-
     paired: list[tuple[Step, Step]] = []
     for role in dict.fromkeys(role for _, role, _ in theirs + ours):
         their_steps = [step for step in theirs if step[1] == role]
         our_steps = [step for step in ours if step[1] == role]
-        assert [facts for _, _, facts in our_steps] == [facts for _, _, facts in their_steps], role
-        paired += zip(their_steps, our_steps, strict=True)
-
+        yield from sequence([step[2] for step in our_steps], [step[2] for step in their_steps], role)
+        if len(our_steps) == len(their_steps):
+            paired += zip(their_steps, our_steps, strict=True)
     for their_step, our_step in paired:
-        assert our_step[0] == pytest.approx(their_step[0], abs=TOLERANCE_S), their_step
+        is_near = abs(our_step[0] - their_step[0]) <= TOLERANCE_S
+        yield Field(f"time of {their_step[1]}", their_step[0] if is_near else our_step[0], their_step[0])
     # When the pod goes in the end is the stand-in kubelet's choice, not the control plane's.
     ordered = sorted((pair for pair in paired if not is_removal(pair[0])), key=lambda pair: pair[0][0])
     for (their_first, our_first), (their_second, our_second) in combinations(ordered, 2):
         if their_second[0] - their_first[0] > TOGETHER_S:
-            assert our_first[0] <= our_second[0], (their_first, their_second)
+            yield Field(f"{their_first[1]} before {their_second[1]}", our_first[0] <= our_second[0], True)
 
 
 def is_removal(step: Step) -> bool:

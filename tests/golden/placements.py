@@ -1,15 +1,13 @@
-"""Recorded refusals: pods that fit nowhere are told so in the same words.
+"""Recorded refusals: pods that fit nowhere are told so in the same words."""
 
-`pytest tests/golden --golden DIR` replays the recordings of another folder (`DIR/scheduling/*.json`).
-"""
-
-import json
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
+from golden.comparison import Case, Field, fields, sequence
+from golden.stage import read, recordings, stem
 
 from labs.api.apiserver import ApiServer
 from labs.api.client import Client
@@ -21,17 +19,15 @@ from labs.sim.streams import Streams
 from labs.sim.trace import Trace
 from labs.units import SECOND_NS, parse_rfc3339
 
-DATA = Path(__file__).parent / "data" / "scheduling"
+FOLDER = "scheduling"
 Wire = dict[str, Any]
 FLEET = re.compile(r"(\d+) nodes, (\S+)/(\S+) each, zones a/b/c by i%3; (.*)")
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    asked = metafunc.config.getoption("--golden", default=None)
-    given = sorted((Path(asked).resolve() / "scheduling").glob("*.json")) if asked else []
-    paths = given or sorted(DATA.glob("*.json"))
-    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
-    metafunc.parametrize("recording", found.values(), ids=found)
+def cases(root: Path) -> Iterator[Case]:
+    """One for each fleet."""
+    for path in recordings(root / FOLDER):
+        yield Case(FOLDER, stem(path), (path,), lambda path=path: compare(read(path)))
 
 
 def nodes_of(note: str) -> list[Object]:
@@ -86,9 +82,9 @@ def told(events: list[tuple[str, str, str, str]]) -> Counter[tuple[str, ...]]:
     )
 
 
-def test_events_say_the_same(recording: Wire) -> None:
+def compare(recording: Wire) -> Iterator[Field]:
+    """Events, conditions, and over which zones each group of pods is spread."""
     client = replay(recording)
-
     ours = [
         (event["type"], event["reason"], event["involvedObject"]["name"], event["message"])
         for event in client.list("events")
@@ -98,31 +94,25 @@ def test_events_say_the_same(recording: Wire) -> None:
         for event in recording["events"]
         if event["source"] == NAME
     ]
-    assert told(ours) == told(theirs)
+    yield from sequence(sorted(told(ours).elements()), sorted(told(theirs).elements()), "events")
+    pods = client.list("pods")
+    mine = [condition_of(pod["metadata"]["name"], pod["status"]["conditions"]) for pod in pods]
+    recorded = [condition_of(pod["name"], pod["conditions"]) for pod in recording["pods"]]
+    yield from sequence(sorted(mine, key=str), sorted(recorded, key=str), "conditions")
+    placed = spread_of((pod["metadata"]["name"], pod["spec"].get("nodeName")) for pod in pods)
+    yield from fields(placed, spread_of((pod["name"], pod["node"]) for pod in recording["pods"]), "zones")
 
 
-def test_conditions_say_the_same(recording: Wire) -> None:
-    client = replay(recording)
-
-    ours = Counter(condition_of(pod["metadata"]["name"], pod["status"]["conditions"]) for pod in client.list("pods"))
-
-    assert ours == Counter(condition_of(pod["name"], pod["conditions"]) for pod in recording["pods"])
-
-
-def test_tainted_and_cordoned_nodes_get_no_pod_and_spread_is_kept(recording: Wire) -> None:
-    client = replay(recording)
-    placed: dict[str, list[str]] = {}
-    for pod in client.list("pods"):
-        if pod["spec"].get("nodeName"):
-            placed.setdefault(group_of(pod["metadata"]["name"]), []).append(pod["spec"]["nodeName"])
-
-    recorded: dict[str, list[str]] = {}
-    for pod in recording["pods"]:
-        if pod["node"]:
-            recorded.setdefault(group_of(pod["name"]), []).append(pod["node"])
-
-    assert {group: zones(nodes) for group, nodes in placed.items() if len(nodes) > 1} == {
-        group: zones(nodes) for group, nodes in recorded.items() if len(nodes) > 1
+def spread_of(places: Iterable[tuple[str, str | None]]) -> dict[str, dict[str, int]]:
+    """How many pods of each group of more than one are in each zone."""
+    found: dict[str, list[str]] = {}
+    for name, node in places:
+        if node:
+            found.setdefault(group_of(name), []).append(node)
+    return {
+        group: {str(zone): count for zone, count in sorted(zones(nodes).items())}
+        for group, nodes in sorted(found.items())
+        if len(nodes) > 1
     }
 
 
