@@ -203,7 +203,7 @@ class ApiServer:
         if old is None:
             raise errors.not_found(resource, name)
         strategy = self.strategies.get(resource, _PLAIN)
-        new = self._merge_for_update(kind, clone(obj), old, subresource)
+        new = self._merge_for_update(kind, _own_copy(obj, subresource), old, subresource)
         if not subresource:
             strategy.default(new)
         if not keeps_fields:
@@ -333,6 +333,18 @@ MISSING_VERSION = FieldError(
 
 def _or_new(warnings: list[str] | None) -> list[str]:
     return [] if warnings is None else warnings
+
+
+def _own_copy(obj: Object, subresource: str) -> Object:
+    """A copy of what a write may change or store. Nobody changes managedFields in place, and they are long."""
+    metadata = dict(obj["metadata"])
+    if subresource == "status":  # only the status, and annotations as they are, are taken from the caller
+        return {**obj, "metadata": metadata, "status": clone(obj.get("status") or {})}
+    kept = metadata.pop("managedFields", None)
+    copied: Object = clone({**obj, "metadata": metadata})
+    if kept is not None:
+        copied["metadata"]["managedFields"] = kept
+    return copied
 
 
 def _admit(plugins: list[Admission], attributes: Attributes) -> None:

@@ -35,7 +35,8 @@ STRIPPED_METADATA = (
 )
 ANCIENT = "ancient-changes"
 MAX_SHARED_SETS = 4096
-Share = Callable[[dict[str, Any]], dict[str, Any]]
+Encode = Callable[[Trie], dict[str, Any]]
+Decode = Callable[[dict[str, Any]], Trie]
 RESET: dict[str, tuple[str, ...]] = {"": ("status",), "status": ("spec",)}
 
 
@@ -60,15 +61,15 @@ class Entry:
         return mine == (manager, operation, api_version, subresource)
 
 
-def decode_entries(encoded: Iterable[dict[str, Any]]) -> list[Entry]:
-    """The entries of managedFields."""
+def decode_entries(encoded: Iterable[dict[str, Any]], decode: Decode = from_fields) -> list[Entry]:
+    """The entries of managedFields; ``decode`` reads the trie of a FieldsV1."""
     return [
         Entry(
             item.get("manager", ""),
             item.get("operation", "Update"),
             item.get("apiVersion", ""),
             item.get("subresource", ""),
-            from_fields(item.get("fieldsV1") or {}),
+            decode(item.get("fieldsV1") or {}),
             item.get("time"),
             item,
         )
@@ -77,11 +78,7 @@ def decode_entries(encoded: Iterable[dict[str, Any]]) -> list[Entry]:
     ]
 
 
-def _as_it_is(fields: dict[str, Any]) -> dict[str, Any]:
-    return fields
-
-
-def encode_entries(entries: Iterable[Entry], share: Share = _as_it_is) -> list[dict[str, Any]]:
+def encode_entries(entries: Iterable[Entry], encode: Encode = to_fields) -> list[dict[str, Any]]:
     """managedFields in the server's order: Apply before Update, then by time and name."""
     ordered = sorted(
         entries, key=lambda item: (item.operation, item.time or "", item.manager, item.api_version, item.subresource)
@@ -94,7 +91,7 @@ def encode_entries(entries: Iterable[Entry], share: Share = _as_it_is) -> list[d
         shown: dict[str, Any] = {"manager": item.manager, "operation": item.operation, "apiVersion": item.api_version}
         if item.time:
             shown["time"] = item.time
-        shown |= {"fieldsType": "FieldsV1", "fieldsV1": share(to_fields(item.fields))}
+        shown |= {"fieldsType": "FieldsV1", "fieldsV1": encode(item.fields)}
         if item.subresource:
             shown["subresource"] = item.subresource
         encoded.append(shown)
@@ -109,9 +106,9 @@ def comparable(obj: Object, subresource: str, kind: ResourceType) -> Object:
     return kept
 
 
-def set_entries(obj: Object, entries: list[Entry], share: Share = _as_it_is) -> None:
+def set_entries(obj: Object, entries: list[Entry], encode: Encode = to_fields) -> None:
     """Write the entries into an object's metadata."""
-    encoded = encode_entries((entry for entry in entries if entry.fields), share)
+    encoded = encode_entries((entry for entry in entries if entry.fields), encode)
     if encoded:
         obj["metadata"]["managedFields"] = encoded
     else:
@@ -123,13 +120,13 @@ class FieldManager:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._shared: dict[str, dict[str, Any]] = {}
+        self._shared = SharedSets()
 
     def record(self, kind: ResourceType, new: Object, old: Object | None, manager: str, subresource: str) -> None:
         """Set ``new``'s managedFields after a create (``old`` is None) or an update by ``manager``."""
         given = new["metadata"].get("managedFields")
         before = list((old or {"metadata": {}})["metadata"].get("managedFields") or ())
-        entries = [] if given == [{}] else decode_entries(before)
+        entries = [] if given == [{}] else decode_entries(before, self._shared.decode)
         live = comparable(old, subresource, kind) if old is not None else {"metadata": {}}
         changes = Comparison(live, comparable(new, subresource, kind), definition(*kind.group_version_kind))
         if not changes.added and not changes.removed:
@@ -140,13 +137,32 @@ class FieldManager:
             return
         time = None if subresource == "scale" else rfc3339(self._loop.now_ns)
         writer = (manager or "unknown", "Update", kind.api_version, subresource)
-        set_entries(new, capped(after_update(entries, changes.added, changes.removed, writer, time)), self._share)
+        entries = after_update(entries, changes.added, changes.removed, writer, time)
+        set_entries(new, capped(entries), self._shared.encode)
 
-    def _share(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """One dict for equal sets: the pods of one template would else hold a copy each."""
-        if len(self._shared) > MAX_SHARED_SETS:
-            self._shared.clear()
-        return self._shared.setdefault(json.dumps(fields), fields)
+
+class SharedSets:
+    """One dict for equal sets, with its trie: the pods of one template would else hold a copy each."""
+
+    def __init__(self) -> None:
+        self._by_text: dict[str, dict[str, Any]] = {}
+        self._tries: dict[int, Trie] = {}
+
+    def encode(self, trie: Trie) -> dict[str, Any]:
+        """The FieldsV1 of a trie."""
+        if len(self._by_text) > MAX_SHARED_SETS:
+            self._by_text.clear()
+            self._tries.clear()
+        fields = to_fields(trie)
+        shared = self._by_text.setdefault(json.dumps(fields), fields)
+        self._tries.setdefault(id(shared), trie)
+        return shared
+
+    def decode(self, fields: dict[str, Any]) -> Trie:
+        """The trie of a FieldsV1; nobody changes it."""
+        # An identity stays taken for as long as the dict is held here.
+        trie = self._tries.get(id(fields))
+        return from_fields(fields) if trie is None else trie
 
 
 def after_update(
