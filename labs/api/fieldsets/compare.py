@@ -92,11 +92,13 @@ class Comparison:
         was, now = old or {}, new or {}
         for key in {**was, **now}:
             before, after = was.get(key, _ABSENT), now.get(key, _ABSENT)
+            if before is after:
+                continue
             if before is _ABSENT and old is not None:
                 before = zero.get(key, _ABSENT)
             if after is _ABSENT and new is not None:
                 after = zero.get(key, _ABSENT)
-            if before is after or (before is not _ABSENT and after is not _ABSENT and before == after):
+            if before is not _ABSENT and after is not _ABSENT and before == after:
                 continue
             above: Trie = {}
             below: Trie = {}

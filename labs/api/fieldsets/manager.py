@@ -83,19 +83,17 @@ def encode_entries(entries: Iterable[Entry], encode: Encode = to_fields) -> list
     ordered = sorted(
         entries, key=lambda item: (item.operation, item.time or "", item.manager, item.api_version, item.subresource)
     )
-    encoded = []
-    for item in ordered:
-        if item.encoded is not None:
-            encoded.append(item.encoded)
-            continue
-        shown: dict[str, Any] = {"manager": item.manager, "operation": item.operation, "apiVersion": item.api_version}
-        if item.time:
-            shown["time"] = item.time
-        shown |= {"fieldsType": "FieldsV1", "fieldsV1": encode(item.fields)}
-        if item.subresource:
-            shown["subresource"] = item.subresource
-        encoded.append(shown)
-    return encoded
+    return [item.encoded if item.encoded is not None else _shown(item, encode(item.fields)) for item in ordered]
+
+
+def _shown(item: Entry, fields: dict[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"manager": item.manager, "operation": item.operation, "apiVersion": item.api_version}
+    if item.time:
+        shown["time"] = item.time
+    shown |= {"fieldsType": "FieldsV1", "fieldsV1": fields}
+    if item.subresource:
+        shown["subresource"] = item.subresource
+    return shown
 
 
 def comparable(obj: Object, subresource: str, kind: ResourceType) -> Object:
@@ -108,11 +106,7 @@ def comparable(obj: Object, subresource: str, kind: ResourceType) -> Object:
 
 def set_entries(obj: Object, entries: list[Entry], encode: Encode = to_fields) -> None:
     """Write the entries into an object's metadata."""
-    encoded = encode_entries((entry for entry in entries if entry.fields), encode)
-    if encoded:
-        obj["metadata"]["managedFields"] = encoded
-    else:
-        obj["metadata"].pop("managedFields", None)
+    _keep(obj, encode_entries((entry for entry in entries if entry.fields), encode))
 
 
 class FieldManager:
@@ -121,24 +115,53 @@ class FieldManager:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._shared = SharedSets()
+        self._created: dict[tuple[object, ...], dict[str, Any]] = {}
 
     def record(self, kind: ResourceType, new: Object, old: Object | None, manager: str, subresource: str) -> None:
         """Set ``new``'s managedFields after a create (``old`` is None) or an update by ``manager``."""
-        given = new["metadata"].get("managedFields")
-        before = list((old or {"metadata": {}})["metadata"].get("managedFields") or ())
-        entries = [] if given == [{}] else decode_entries(before, self._shared.decode)
-        live = comparable(old, subresource, kind) if old is not None else {"metadata": {}}
-        changes = Comparison(live, comparable(new, subresource, kind), definition(*kind.group_version_kind))
-        if not changes.added and not changes.removed:
-            if before and given != [{}]:
-                new["metadata"]["managedFields"] = before
-            else:
-                new["metadata"].pop("managedFields", None)
-            return
         time = None if subresource == "scale" else rfc3339(self._loop.now_ns)
         writer = (manager or "unknown", "Update", kind.api_version, subresource)
+        if old is None:
+            fields = self._fields_created(kind, comparable(new, subresource, kind))
+            _keep(new, [_shown(Entry(*writer, {}, time), fields)] if fields else [])
+            return
+        given = new["metadata"].get("managedFields")
+        before = list(old["metadata"].get("managedFields") or ())
+        entries = [] if given == [{}] else decode_entries(before, self._shared.decode)
+        live, wanted = comparable(old, subresource, kind), comparable(new, subresource, kind)
+        changes = Comparison(live, wanted, definition(*kind.group_version_kind))
+        if not changes.added and not changes.removed:
+            _keep(new, [] if given == [{}] else before)
+            return
         entries = after_update(entries, changes.added, changes.removed, writer, time)
         set_entries(new, capped(entries), self._shared.encode)
+
+    def _fields_created(self, kind: ResourceType, new: Object) -> dict[str, Any]:
+        """The FieldsV1 of a new object; objects of one outline have the same."""
+        key = (kind.group_version_kind, outline(new))
+        fields = self._created.get(key)
+        if fields is None:
+            if len(self._created) > MAX_SHARED_SETS:
+                self._created.clear()
+            changes = Comparison({"metadata": {}}, new, definition(*kind.group_version_kind))
+            fields = self._created[key] = self._shared.encode(changes.added) if changes.added else {}
+        return fields
+
+
+def outline(value: Any) -> object:
+    """What decides which fields a new object sets: keys, lists, and whether a leaf is empty."""
+    if isinstance(value, dict):
+        return tuple((key, outline(item)) for key, item in value.items())
+    if isinstance(value, list):
+        return json.dumps(value)
+    return True if value else value
+
+
+def _keep(obj: Object, encoded: list[dict[str, Any]]) -> None:
+    if encoded:
+        obj["metadata"]["managedFields"] = encoded
+    else:
+        obj["metadata"].pop("managedFields", None)
 
 
 class SharedSets:
