@@ -51,18 +51,18 @@ def to_ns(value_s: float) -> int:
 
 def rfc3339(ns: int) -> str:
     """``metav1.Time``: UTC, whole seconds, for example ``2026-03-02T09:00:00Z``."""
-    return f"{_second_text(ns // SECOND_NS)}Z"
+    return _second_text(ns // SECOND_NS)
 
 
 def rfc3339_micro(ns: int) -> str:
     """``metav1.MicroTime``: UTC with six decimals, for example ``2026-03-02T09:00:00.250000Z``."""
-    return f"{_second_text(ns // SECOND_NS)}.{ns % SECOND_NS // MICROSECOND_NS:06d}Z"
+    return f"{_second_text(ns // SECOND_NS)[:-1]}.{ns % SECOND_NS // MICROSECOND_NS:06d}Z"
 
 
 @lru_cache(maxsize=1024)
 def _second_text(seconds: int) -> str:
     # Almost every text is of a second that another was asked for just before.
-    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_rfc3339(text: str) -> int:

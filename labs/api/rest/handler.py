@@ -21,12 +21,13 @@ from labs.api.rest.options import list_options
 from labs.api.rest.reviews import REVIEWS, Desk
 from labs.api.rest.routes import Route, Routes
 from labs.api.rest.selection import parse_selection
+from labs.api.rest.strict import check_fields
 from labs.api.rest.subhandlers import LogReader
 from labs.api.rest.token_requests import request_token
 from labs.api.rest.watches import WatchHub, WatchStream
 from labs.api.rest.writes import Written
 from labs.api.tokens import TokenAuthority
-from labs.errors import ApiError, not_found
+from labs.errors import ApiError, bad_request, not_found
 
 NOT_FOUND_PAGE = "404 page not found\n"
 HEALTH_PATHS = ("healthz", "livez", "readyz")
@@ -64,6 +65,9 @@ class RestApi:
             return self._dispatch(request)
         except ApiError as error:
             return refusal(error)
+        except RecursionError:
+            # Nothing is stored by then: a write is the last step. The text is that of Go's decoder.
+            return refusal(bad_request("exceeded max depth"))
 
     def _dispatch(self, request: Request) -> Response | WatchStream:
         if len(request.path) > MAX_PATH_LENGTH:
@@ -118,6 +122,7 @@ class RestApi:
         review = REVIEWS.get(route.type.resource)
         if review is not None:
             asked = bodies.decode(request, route.type)
+            check_fields(route.type, asked, "Ignore")
             return Written(review(Desk(self.access, self.tokens, request.user, route), asked), 201)
         if route.subresource == "token":
             return request_token(self.api, self.tokens, request, route)

@@ -14,7 +14,7 @@ from labs.api.patches.json_patch import apply_json_patch, decode_json_patch
 from labs.api.patches.merge_patch import apply_merge_patch
 from labs.api.patches.strategic import apply_strategic_merge_patch
 from labs.api.resources import ResourceType
-from labs.api.rest.bodies import media_type, parse_json, parse_yaml, unsupported_media_type
+from labs.api.rest.bodies import check_type, media_type, parse_json, parse_yaml, unsupported_media_type
 from labs.api.rest.message import Request
 from labs.api.schemas import Definition, definition
 from labs.api.store import Object
@@ -96,8 +96,15 @@ def patched_scale(current: Object, request: Request) -> Object:
     media = patch_media_type(request)
     patch = _parse(request.body)
     if media == JSON_PATCH:
-        return dict(_json_patched(current, patch))
-    return dict(apply_merge_patch(clone(current), patch))
+        result = _json_patched(current, patch)
+    elif isinstance(patch, dict):
+        result = apply_merge_patch(clone(current), patch)
+    else:
+        raise errors.bad_request("json: cannot unmarshal array into Go value of type map[string]interface {}")
+    if not isinstance(result, dict):
+        raise ApiError(422, "Invalid", "the server rejected our request due to an error in our request", {})
+    check_type(result, "autoscaling/v1", "Scale")
+    return result
 
 
 def patch_version(request: Request) -> str:

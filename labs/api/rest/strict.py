@@ -44,26 +44,36 @@ def check_fields(kind: ResourceType, obj: Object, field_validation: str) -> tupl
 
     Unknown fields are dropped. Raises 400 for wrong types, and in Strict for unknown and double fields.
     """
-    root = definition(*kind.group_version_kind)
+    return check_body(kind.group, kind.version, kind.kind, obj, field_validation)
+
+
+def check_body(group: str, version: str, kind: str, obj: Object, field_validation: str = "Ignore") -> tuple[str, ...]:
+    """``check_fields`` for a body of any published type."""
+    root = definition(group, version, kind)
+    subject = f'{kind} in version "{version}" cannot be handled as a {kind}'
     findings = _Findings()
-    if root is None:
-        _find_doubles(obj, "", findings)
-    else:
-        try:
+    try:
+        if root is None:
+            _find_doubles(obj, "", findings)
+            _walk_value(obj["metadata"], _object_meta(), Definition("ObjectMeta", {}), "metadata", findings)
+        else:
             _walk(obj, root, "", findings)
-        except ValueError as error:
-            raise errors.bad_request(f"{_subject(kind)}: {error}") from None
+    except ValueError as error:
+        raise errors.bad_request(f"{subject}: {error}") from None
     problems = [f'duplicate field "{path}"' for path in findings.double]
     problems += [f'unknown field "{path}"' for path in findings.unknown]
     if not problems or field_validation == "Ignore":
         return ()
     if field_validation == "Strict":
-        raise errors.bad_request(f"{_subject(kind)}: strict decoding error: {', '.join(problems)}")
+        raise errors.bad_request(f"{subject}: strict decoding error: {', '.join(problems)}")
     return tuple(problems)
 
 
-def _subject(kind: ResourceType) -> str:
-    return f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
+def _object_meta() -> Field:
+    """What every kind has, whether its own schema is known or not."""
+    pod = definition("", "v1", "Pod")
+    assert pod is not None
+    return pod.field("metadata")
 
 
 def _find_doubles(value: Any, path: str, findings: _Findings) -> None:
@@ -83,10 +93,11 @@ def _walk(value: Any, owner: Definition, path: str, findings: _Findings) -> None
             findings.unknown.append(below)
             del value[key]
             continue
-        item = value[key]
-        if item is None:
-            continue
-        _walk_value(item, owner.field(key), owner, below, findings)
+        item, place = value[key], owner.field(key)
+        if item is not None:
+            _walk_value(item, place, owner, below, findings)
+        elif place.value.name not in FREE_NAMES and _types(place.value.schema)[:1] in (("object",), ("array",)):
+            del value[key]  # Go reads null as the absence of a struct, a map or a list
 
 
 def _walk_value(item: Any, place: Field | None, owner: Definition, path: str, findings: _Findings) -> None:
@@ -100,6 +111,8 @@ def _walk_value(item: Any, place: Field | None, owner: Definition, path: str, fi
     if isinstance(item, list):
         element = place.element
         for index, each in enumerate(item):
+            if each is None and _types(element.schema)[:1] in _GO_ZEROS:
+                item[index] = each = _GO_ZEROS[_types(element.schema)[:1]]()
             _walk_element(each, element, owner, f"{path}[{index}]", findings)
     elif isinstance(item, dict) and (not target.is_map or "additionalProperties" in target.schema):
         _walk(item, target, path, findings)
@@ -145,6 +158,9 @@ def _types(schema: Mapping[str, Any]) -> tuple[str, ...]:
     found = schema.get("type", ())
     return (found,) if isinstance(found, str) else tuple(name for name in found if name != "null")
 
+
+_GO_ZEROS: dict[tuple[str, ...], type] = {("object",): dict, ("string",): str, ("integer",): int}
+"""What Go reads null as, where a list's element is no pointer."""
 
 _ACCEPTED: dict[str, tuple[type, ...]] = {
     "string": (str,),
