@@ -40,7 +40,9 @@ def store() -> Store:
         ("pods", "", "spec.nodeName=", 200),
     ],
 )
-def test_only_what_the_index_has_is_looked_at(store: Store, resource: str, labels: str, fields: str, count: int) -> None:
+def test_only_what_the_index_has_is_looked_at(
+    store: Store, resource: str, labels: str, fields: str, count: int
+) -> None:
     selection = parse_selection(resource, labels, fields)
     candidates = selection.candidates(store, "default")
     assert len(candidates) == count
