@@ -17,7 +17,7 @@ from lab_server import LabServer
 CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
 MEGABYTE = 1_000_000
 WATCHES = 500
-"""Over TLS, which is slow to open; ten thousand are opened and dropped beside the sockets in ``test_kubernetes_door``."""
+"""Over TLS, which is slow to open; ``test_kubernetes_door`` opens ten thousand beside the sockets."""
 AT_ONCE = 25
 
 
