@@ -14,12 +14,13 @@ from labs import errors
 from labs.api import deletion, eviction, subresources
 from labs.api.deletion import DeleteOptions
 from labs.api.fieldsets.applying import apply_configuration
+from labs.api.indexes import add_indexes
 from labs.api.metadata import validate_metadata, validate_metadata_update
 from labs.api.objects import clone
 from labs.api.resources import ResourceType
 from labs.api.served import Served, VirtualResource
 from labs.api.store import Object, Store
-from labs.api.strategy import FieldError, Strategy
+from labs.api.strategy import FieldError, Strategy, raise_invalid
 from labs.api.users import Requester
 from labs.errors import ApiError
 from labs.sim.loop import Loop
@@ -89,7 +90,7 @@ class ApiServer(Served):
     fields: FieldManagement | None = None
 
     def __post_init__(self) -> None:
-        self.store.add_index("pods", "spec.nodeName", _node_of)
+        add_indexes(self.store)
 
     def _put(self, resource: str, obj: Object) -> Object:
         stored = self.store.put(resource, obj)
@@ -197,7 +198,7 @@ class ApiServer(Served):
         if old is None:
             raise errors.not_found(resource, name)
         strategy = self.rules(kind)
-        new = self._merge_for_update(kind, clone(obj), old, subresource)
+        new = self._merge_for_update(kind, _own_copy(obj, subresource), old, subresource)
         if not subresource:
             strategy.default(new)
         if not keeps_fields:
@@ -348,14 +349,21 @@ def _or_new(warnings: list[str] | None) -> list[str]:
     return [] if warnings is None else warnings
 
 
+def _own_copy(obj: Object, subresource: str) -> Object:
+    """A copy of what a write may change or store. Nobody changes managedFields in place, and they are long."""
+    metadata = dict(obj["metadata"])
+    if subresource == "status":  # only the status, and annotations as they are, are taken from the caller
+        return {**obj, "metadata": metadata, "status": clone(obj.get("status") or {})}
+    kept = metadata.pop("managedFields", None)
+    copied: Object = clone({**obj, "metadata": metadata})
+    if kept is not None:
+        copied["metadata"]["managedFields"] = kept
+    return copied
+
+
 def _admit(plugins: list[Admission], attributes: Attributes) -> None:
     for plugin in plugins:
         plugin(attributes)
-
-
-def _node_of(pod: Object) -> list[str]:
-    node = pod["spec"].get("nodeName")
-    return [node] if node else []
 
 
 def _specification(kind: ResourceType, obj: Object) -> Any:
@@ -377,21 +385,3 @@ def _with_status(new: Object, old: Object, *, is_conditional: bool) -> Object:
             if new["metadata"].get(key) is not None:
                 metadata[key] = new["metadata"][key]
     return {**old, "metadata": metadata, "status": new.get("status", {})}
-
-
-def raise_invalid(kind: ResourceType, name: str, problems: list[FieldError]) -> None:
-    """Raise 422 Invalid when there are problems; the text and causes are field.ErrorList's."""
-    if not problems:
-        return
-    problems = list(dict.fromkeys(problems))
-    texts = [f"{problem.field}: {problem.message}" for problem in problems]
-    joined = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
-    dotted = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
-    details: dict[str, Any] = {"name": name} if name else {}
-    if kind.group:
-        details["group"] = kind.group
-    details["kind"] = kind.kind
-    details["causes"] = [
-        {"reason": problem.reason, "message": problem.message, "field": problem.field} for problem in problems
-    ]
-    raise ApiError(422, "Invalid", f'{dotted} "{name}" is invalid: {joined}', details)

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from labs.api.resources import ResourceType
+from labs.errors import ApiError
+
 Object = dict[str, Any]
 
 
@@ -101,3 +104,21 @@ class Strategy:
     is_ratcheting: bool = False
     """``validate_update`` is the whole check of an update, and lets pass what was wrong before it."""
     compares_first: bool = False
+
+
+def raise_invalid(kind: ResourceType, name: str, problems: list[FieldError]) -> None:
+    """Raise 422 Invalid when there are problems; the text and causes are field.ErrorList's."""
+    if not problems:
+        return
+    problems = list(dict.fromkeys(problems))
+    texts = [f"{problem.field}: {problem.message}" for problem in problems]
+    joined = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
+    dotted = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
+    details: dict[str, Any] = {"name": name} if name else {}
+    if kind.group:
+        details["group"] = kind.group
+    details["kind"] = kind.kind
+    details["causes"] = [
+        {"reason": problem.reason, "message": problem.message, "field": problem.field} for problem in problems
+    ]
+    raise ApiError(422, "Invalid", f'{dotted} "{name}" is invalid: {joined}', details)

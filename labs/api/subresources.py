@@ -114,7 +114,7 @@ def put_scale(api: ApiServer, kind: ResourceType, scale: Object, user: Requester
     metadata = scale["metadata"]
     name = metadata["name"]
     workload = api.require(kind.resource, metadata.get("namespace", ""), name)
-    replicas = (scale.get("spec") or {}).get("replicas", 0)
+    replicas = (scale.get("spec") or {}).get("replicas") or 0
     if replicas < 0:
         raise errors.invalid_field("Scale.autoscaling", name, "spec.replicas", replicas, NOT_NEGATIVE)
     version = metadata.get("resourceVersion") or workload["metadata"]["resourceVersion"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import hmac
 import json
 import os
@@ -33,6 +34,7 @@ HOST = "127.0.0.1"
 ALLOWED_HOSTS = (HOST, "localhost")
 SPEED_MAX = 10_000
 LIVE = "/live/"
+COLLECT_AFTER = (20_000, 20, 20)
 RUNNER: dict[str, Any] = {
     "access_log": None,
     "shutdown_timeout": 1.0,
@@ -106,6 +108,7 @@ async def _serve(options: Options) -> None:
     listeners = Listeners.open(options.port, options.aws_port)
     access = issue_access(options.directory, listeners.kubernetes_url)
     world = build_world(options.seed, options.manifests)
+    collect_rarely()
     async with open_doors(world, access, listeners, options.speed, options.is_proxied) as (ready_line, pacing):
         print(json.dumps(ready_line), flush=True)
         await _watch_standard_input(ended)
@@ -164,6 +167,15 @@ async def open_doors(
         pacing.cancel()
         for runner in runners:
             await runner.cleanup()
+
+
+def collect_rarely() -> None:
+    """Tell Python's collector that a world is long-lived data with few cycles.
+
+    Looking through a large store again and again would cost a third of the time and free next to nothing.
+    """
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def _listen(port: int, option: str) -> socket.socket:

@@ -157,9 +157,16 @@ def _not_an_object(kind: str, data: Any, body: bytes) -> ApiError:
 
 def check_type(data: Object, api_version: str, kind: str) -> None:
     """Fill kind and apiVersion in. Raises 400 when others are given."""
+    for key in ("apiVersion", "kind"):
+        if not isinstance(data.get(key) or "", str):
+            found = gojson.type_name(data[key])
+            why = f"json: cannot unmarshal {found} into Go struct field .{key} of type string"
+            raise errors.bad_request(f"{_unknown(kind)}json parse error: {why}")
     found_version, found_kind = data.get("apiVersion") or api_version, data.get("kind") or kind
     group, _, version = found_version.rpartition("/")
-    is_known = (found_version, found_kind) in BY_API_VERSION_AND_KIND or definition(group, version, found_kind)
+    is_known = (found_version, found_kind) == (api_version, kind) or (
+        (found_version, found_kind) in BY_API_VERSION_AND_KIND or definition(group, version, found_kind) is not None
+    )
     if not is_known and REMOVED_VERSION.fullmatch(version) is None:
         raise errors.bad_request(
             f'{found_kind} in version "{version}" cannot be handled as a {kind}: '

@@ -24,11 +24,12 @@ from labs.api.rest.request_log import Entry, RequestLog
 from labs.api.rest.reviews import REVIEWS, Desk
 from labs.api.rest.routes import CONNECT_SUBRESOURCES, Route, Routes
 from labs.api.rest.selection import parse_selection
+from labs.api.rest.strict import check_fields
 from labs.api.rest.token_requests import request_token
 from labs.api.rest.watches import WatchHub, WatchStream
 from labs.api.rest.writes import Written
 from labs.api.tokens import TokenAuthority
-from labs.errors import ApiError, not_found
+from labs.errors import ApiError, bad_request, not_found
 
 MAX_PATH_LENGTH = 8192
 
@@ -69,6 +70,9 @@ class RestApi:
             answer = self._dispatch(request, entry)
         except ApiError as error:
             answer = refusal(error)
+        except RecursionError:
+            # Nothing is stored by then: a write is the last step. The text is that of Go's decoder.
+            answer = refusal(bad_request("exceeded max depth"))
         entry.code = _code_of(answer)
         return answer
 
@@ -140,6 +144,7 @@ class RestApi:
         review = REVIEWS.get(route.type.resource)
         if review is not None:
             asked = bodies.decode(request, route.type)
+            check_fields(route.type, asked, "Ignore")
             return Written(review(Desk(self.access, self.tokens, request.user, route), asked), 201)
         if route.subresource == "token":
             return request_token(self.api, self.tokens, request, route)

@@ -17,7 +17,7 @@ from labs.api.patches.json_patch import apply_json_patch, decode_json_patch
 from labs.api.patches.merge_patch import apply_merge_patch
 from labs.api.patches.strategic import apply_strategic_merge_patch
 from labs.api.resources import ResourceType
-from labs.api.rest.bodies import as_object, media_type, unsupported_media_type
+from labs.api.rest.bodies import as_object, check_type, media_type, unsupported_media_type
 from labs.api.rest.message import Request
 from labs.api.rest.strict import double_fields
 from labs.api.schemas import Definition, definition
@@ -120,8 +120,15 @@ def patched_scale(current: Object, request: Request) -> Object:
     media = patch_media_type(request)
     patch = _parse(request.body, media)
     if media == JSON_PATCH:
-        return dict(_json_patched(current, patch))
-    return dict(apply_merge_patch(clone(current), patch))
+        result = _json_patched(current, patch)
+    elif isinstance(patch, dict):
+        result = apply_merge_patch(clone(current), patch)
+    else:
+        raise errors.bad_request("json: cannot unmarshal array into Go value of type map[string]interface {}")
+    if not isinstance(result, dict):
+        raise ApiError(422, "Invalid", "the server rejected our request due to an error in our request", {})
+    check_type(result, "autoscaling/v1", "Scale")
+    return result
 
 
 def patch_version(request: Request) -> str:

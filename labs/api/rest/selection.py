@@ -47,6 +47,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "replicasets.apps": ("status.replicas",),
     "jobs.batch": ("status.successful",),
 }
+INDEXED_FIELDS = {"pods": ("spec.nodeName",), "events": ("involvedObject.name", "involvedObject.uid")}
+"""Fields by which clients look things up: the store keeps an index of each, under the field's name."""
 METADATA_FIELDS = ("metadata.name", "metadata.namespace")
 
 
@@ -102,10 +104,12 @@ class Selection:
             if item.operator == "=" and item.field == "metadata.name" and namespace is not None:
                 found = store.get(self.resource, namespace, item.value)
                 return [found] if found is not None else []
-            if item.operator == "=" and item.field == "spec.nodeName" and self.resource == "pods":
-                return store.by_index("pods", "spec.nodeName", item.value, namespace)
+            if item.operator == "=" and item.value and item.field in INDEXED_FIELDS.get(self.resource, ()):
+                return store.by_index(self.resource, item.field, item.value, namespace)
         pairs = [
-            f"{item.key}={item.values[0]}" for item in self.labels.requirements or () if item.operator in ("=", "==")
+            f"{item.key}={item.values[0]}"
+            for item in self.labels.requirements or ()
+            if item.operator in ("=", "==", "in") and len(item.values) == 1
         ]
         if pairs:
             rarest = min(pairs, key=lambda pair: store.index_size(self.resource, "label", pair))

@@ -71,15 +71,26 @@ def check_fields(kind: ResourceType, obj: Object, field_validation: str) -> tupl
 
     Unknown fields are dropped. Raises 400 for wrong types, and in Strict for unknown and double fields.
     """
+    subject = _subject(kind.kind, kind.version)
     try:
         problems = _strict_problems(kind, obj)
     except ValueError as error:
-        raise errors.bad_request(f"{_subject(kind)}: {error}") from None
+        raise errors.bad_request(f"{subject}: {error}") from None
     if not problems or field_validation == "Ignore":
         return ()
     if field_validation == "Strict":
-        raise errors.bad_request(f"{_subject(kind)}: strict decoding error: {', '.join(problems)}")
+        raise errors.bad_request(f"{subject}: strict decoding error: {', '.join(problems)}")
     return tuple(problems)
+
+
+def check_body(group: str, version: str, kind: str, obj: Object) -> None:
+    """Raise 400 for a body of a published type in which a value is of the wrong type; drop unknown fields."""
+    root = definition(group, version, kind)
+    assert root is not None
+    try:
+        _walk(obj, root, "", _Findings())
+    except ValueError as error:
+        raise errors.bad_request(f"{_subject(kind, version)}: {error}") from None
 
 
 def check_patched(
@@ -140,8 +151,8 @@ def _check_custom(kind: ResourceType, obj: Object, findings: _Findings) -> None:
     findings.unknown += metadata.unknown
 
 
-def _subject(kind: ResourceType) -> str:
-    return f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
+def _subject(kind: str, version: str) -> str:
+    return f'{kind} in version "{version}" cannot be handled as a {kind}'
 
 
 def _find_doubles(value: Any, path: str, findings: _Findings) -> None:
@@ -161,10 +172,11 @@ def _walk(value: Any, owner: Definition, path: str, findings: _Findings) -> None
             findings.unknown.append(below)
             del value[key]
             continue
-        item = value[key]
-        if item is None:
-            continue
-        _walk_value(item, owner.field(key), owner, below, findings)
+        item, place = value[key], owner.field(key)
+        if item is not None:
+            _walk_value(item, place, owner, below, findings)
+        elif place.value.name not in FREE_NAMES and _types(place.value.schema)[:1] in (("object",), ("array",)):
+            del value[key]  # Go reads null as the absence of a struct, a map or a list
 
 
 def _walk_value(item: Any, place: Field | None, owner: Definition, path: str, findings: _Findings) -> None:
@@ -178,6 +190,8 @@ def _walk_value(item: Any, place: Field | None, owner: Definition, path: str, fi
     if isinstance(item, list):
         element = place.element
         for index, each in enumerate(item):
+            if each is None and _types(element.schema)[:1] in _GO_ZEROS:
+                item[index] = each = _GO_ZEROS[_types(element.schema)[:1]]()
             _walk_element(each, element, owner, f"{path}[{index}]", findings)
     elif isinstance(item, dict) and target.is_map:
         _walk_map(item, target, owner, path, findings)
@@ -241,6 +255,9 @@ def _types(schema: Mapping[str, Any]) -> tuple[str, ...]:
     found = schema.get("type", ())
     return (found,) if isinstance(found, str) else tuple(name for name in found if name != "null")
 
+
+_GO_ZEROS: dict[tuple[str, ...], type] = {("object",): dict, ("string",): str, ("integer",): int}
+"""What Go reads null as, where a list's element is no pointer."""
 
 _ACCEPTED: dict[str, tuple[type, ...]] = {
     "string": (str,),

@@ -13,6 +13,7 @@ from labs.api.rest import bodies, patching
 from labs.api.rest.message import Request
 from labs.api.rest.options import options_from_body, write_options
 from labs.api.rest.routes import Route
+from labs.api.rest.strict import check_body, check_fields
 from labs.api.rest.writes import Written
 from labs.api.store import Object
 from labs.errors import ApiError
@@ -32,13 +33,11 @@ def scale(api: ApiServer, request: Request, route: Route) -> Written:
         wanted = bodies.decode_as(request, "autoscaling/v1", "Scale")
     else:
         wanted = patching.patched_scale(current, request)
+    check_body("autoscaling", "v1", "Scale", wanted)
     if wanted["metadata"].get("name") not in (None, "", route.name):
         name = wanted["metadata"]["name"]
         raise errors.bad_request(f"the name of the object ({name}) does not match the name on the URL ({route.name})")
     replicas = at(wanted, "spec", "replicas")
-    if replicas is not None and (not isinstance(replicas, int) or isinstance(replicas, bool)):
-        why = "json: cannot unmarshal string into Go struct field ScaleSpec.spec.replicas of type int32"
-        raise errors.bad_request(f'Scale in version "v1" cannot be handled as a Scale: {why}')
     metadata = {**wanted["metadata"], "name": route.name, "namespace": route.namespace}
     if route.verb == "patch":
         given = patching.patch_version(request)
@@ -53,6 +52,7 @@ def scale(api: ApiServer, request: Request, route: Route) -> Written:
 def bind(api: ApiServer, request: Request, route: Route) -> Written:
     """POST of a Binding."""
     binding = bodies.decode_as(request, "v1", "Binding")
+    check_body("", "v1", "Binding", binding)
     name = route.name or binding["metadata"].get("name") or ""
     target = binding.get("target") or {}
     problems = []
@@ -70,6 +70,7 @@ def bind(api: ApiServer, request: Request, route: Route) -> Written:
 def evict(api: ApiServer, request: Request, route: Route) -> Written:
     """POST of an Eviction."""
     body = bodies.decode_as(request, "policy/v1", "Eviction")
+    check_body("policy", "v1", "Eviction", body)
     name = body["metadata"].get("name") or route.name
     if name != route.name:
         raise errors.bad_request("name in URL does not match name in Eviction object")
@@ -84,6 +85,7 @@ def evict(api: ApiServer, request: Request, route: Route) -> Written:
 def finalize(api: ApiServer, request: Request, route: Route) -> Written:
     """PUT of ``namespaces/<name>/finalize``."""
     namespace = bodies.decode(request, route.type)
+    check_fields(route.type, namespace, "Ignore")
     namespace["metadata"]["name"] = route.name
     changed = api.update("namespaces", namespace, subresource="finalize", user=request.user)
     return Written(changed)

@@ -56,7 +56,7 @@ def _prepare_job(obj: Object) -> None:
         return
     template = spec["template"].setdefault("metadata", {})
     labels = template["labels"] = dict(template.get("labels") or {})
-    uid, name = metadata["uid"], metadata.get("name", "")
+    uid, name = metadata["uid"], metadata.get("name") or ""
     if not labels.get("job-name") and len(name) <= 63:
         labels["job-name"] = name
         labels["batch.kubernetes.io/job-name"] = name

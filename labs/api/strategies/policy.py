@@ -44,7 +44,7 @@ def _default_class(obj: Object) -> None:
 
 
 def _validate_class(obj: Object) -> list[FieldError]:
-    name, value = obj["metadata"].get("name", ""), obj["value"]
+    name, value = obj["metadata"].get("name") or "", obj["value"]
     problems: list[FieldError] = []
     is_system = name in ("system-node-critical", "system-cluster-critical")
     if name.startswith("system-") and not is_system:
