@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -84,9 +85,8 @@ class World:
         self.dataplane = Dataplane(
             Client(self.api, "kubelet"),
             self.streams,
-            DataplaneConfig(
-                node_groups=config.node_groups, databases=config.databases, **dict(config.dataplane)
-            ),
+            DataplaneConfig(node_groups=config.node_groups, databases=config.databases, **dict(config.dataplane)),
+            partial(self.cloudwatch.call, "PutMetricData"),
         )
         self.rest.log_reader = _Logs(self.dataplane.logs)
         self._start_control_plane()
