@@ -135,9 +135,7 @@ def _note(
 def draw_pod_states(ax: Axes, pods: pd.DataFrame, zero: datetime) -> Axes:
     """Pods by state over time, stacked; ``pods`` is an Observer's."""
     counts = pods.groupby(["time", "state"]).size().unstack(fill_value=0)
-    layers = [
-        (state, counts[state], STATE_COLOURS[state], hatch) for state, hatch in STATES if state in counts.columns
-    ]
+    layers = [(state, counts[state], STATE_COLOURS[state], hatch) for state, hatch in STATES if state in counts.columns]
     return name_panel(_draw_stack(ax, minutes_since(counts.index, zero), layers), "Pods by state", "pods")
 
 
