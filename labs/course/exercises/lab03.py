@@ -242,7 +242,7 @@ PAUSE = Exercise(
 
 
 def _budgets(random: Random) -> list[Values]:
-    made = []
+    made: list[Values] = []
     for _ in range(12):
         wanted = random.randrange(3, 13)
         ready = wanted - random.randrange(0, 3)
