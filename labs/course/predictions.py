@@ -40,7 +40,8 @@ def predict(lab: Lab, because: Any = None, **numbers: Any) -> Prediction:
     """Write numbers and a reason into the lab's journal with its time, and print what was written.
 
     A number may also be True, False or a text, "never" for what will not happen; ``...`` is still open. A name that
-    is there already with another number is a revision. Returns the prediction; its ``verdict`` compares. Raises UsageError for anything else.
+    is there already with another number is a revision. Returns the prediction; its ``verdict`` compares. Raises
+    UsageError for anything else.
     """
     reason = "" if is_blank(because) else str(because).strip()
     written = {name: plain(value) for name, value in numbers.items() if _is_answered(name, value)}

@@ -1,4 +1,4 @@
-"""The exercises of the labs: one module for each lab, ``labNN``, with its ``EXERCISES``; ``find_exercise`` finds one."""
+"""The exercises of the labs: one module for each lab, ``labNN``, with its ``EXERCISES``."""
 
 from __future__ import annotations
 

@@ -158,11 +158,12 @@ def _symptom(exercise: Exercise, place: int, values: Values, got: Any) -> str:
 
 def _known_mistake(exercise: Exercise, cases: Sequence[Values], got: Sequence[Any]) -> Mistake | None:
     """The mistake whose outcomes are those that were got."""
-    for mistake in exercise.mistakes:
-        outcomes = [_outcome_or_refusal(exercise, mistake.answer, values) for values in cases]
-        if all(is_same(one, other, exercise.tolerance) for one, other in zip(got, outcomes, strict=True)):
-            return mistake
-    return None
+
+    def is_made(mistake: Mistake) -> bool:
+        outcomes = (_outcome_or_refusal(exercise, mistake.answer, values) for values in cases)
+        return all(is_same(one, other, exercise.tolerance) for one, other in zip(got, outcomes, strict=True))
+
+    return next(filter(is_made, exercise.mistakes), None)
 
 
 def is_blank(value: Any) -> bool:
@@ -205,7 +206,7 @@ def explain(error: Exception, answer: Any, values: Values, place: int = 0) -> st
     if not frames:
         return f"The answer cannot be called as a function of ({', '.join(values)}): {raised}."
     line = f"line {(frames[-1].lineno or 0) - code.co_firstlineno + 1} of {code.co_name}"
-    return f"{_where(place)}{_described(values)} it raises {raised}, in {line}: {frames[-1].line}"
+    return f"{_where(place)}{_described(values)} it raises {raised}, in {line}: {frames[-1].line}".rstrip(": ")
 
 
 def _where(place: int) -> str:
