@@ -39,9 +39,9 @@ from kubernetes.utils import parse_quantity
 
 import labs
 from labs.controlplane.hpa.replicas import desired_replicas
-from labs.course.palette import NAVY, VERMILION
+from labs.course.scaling import draw_reading, draw_staircase, draw_wishes
 
-factors, text = labs.Number(2, 4), labs.Text()
+factors, text = labs.Number(3, 4), labs.Text()
 _ = labs.check_parameters(globals(), seed=labs.Number(0, 1_000_000), visitors_factor=factors, run_directory=text)
 
 # %% [markdown]
@@ -190,31 +190,33 @@ print_conditions(read_hpa())
 # for seven pods, once with the tolerance and once without.
 
 # %%
-low, high = round(target * 0.9), round(target * 1.1)
-percents = range(20, 131)
-rule = {with_: [desired_replicas(7, p, 100, target, tolerance=with_) for p in percents] for with_ in (0.1, 0.0)}
-title = f"Between {low} % and {high} % of CPU use seven pods stay seven; just above, the next pods are asked for"
+band = (round(target * 0.9), round(target * 1.1))
+percents = range(40, 121)
+names = {"without tolerance": 0.0, "the HPA's rule": 0.1}
+rule = {name: [desired_replicas(7, each, 100, target, share) for each in percents] for name, share in names.items()}
+title = f"Seven pods, target {target} %: between {band[0]} % and {band[1]} % of CPU use nothing happens"
 made, (panel,) = labs.figures.figure(1, title, row_height=2.8)
-panel.axvspan(low, high, color="#767676", alpha=0.16, linewidth=0)
-panel.step(percents, rule[0.0], where="post", color=VERMILION, linestyle="--", label="without tolerance")
-panel.step(percents, rule[0.1], where="post", color=NAVY, label="the HPA's rule")
-panel.axvline(target, color="black", linewidth=1)
-panel.legend(loc="upper left", frameon=False)
-labs.figures.name_panel(panel, f"Pods wanted by seven pods, target {target} %", "pods").set_xlabel("CPU use in % of the request")
+labs.figures.name_panel(draw_staircase(panel, percents, rule, band, target), "What seven pods ask for", "pods wanted")
 place = labs.run_directory("01_deploy_hpas", run_directory)
-labs.figures.show(made, f"Pods wanted against CPU use, a staircase. {title}.", name="tolerance", directory=place)
+labs.figures.show(made, f"A staircase that rises with CPU use. {title}.", name="tolerance", directory=place)
 
 # %% [markdown]
-# Read it from the left: below the band fewer pods are wanted, step by step. Inside the grey band the line is flat. At its
-# right edge it jumps to where the rule had been waiting. Rounding *up* does the rest: the steps lie to the left.
+# Read it from the left: each step up is one pod more. Inside the grey band the HPA's line is flat, where the rule without
+# tolerance would ask for an eighth pod at the first percent above the target. At the right edge of the band both meet.
 #
 # ## Before it happens: your prediction
 #
 # Soon `visitors_factor` times as many visitors will come. You know the use now, the number of pods and the target. The
 # next cell takes the mean of four readings, since one reading of 15 seconds is noisy.
 
+
 # %%
-calm_percent = sum(next_reading() for _ in range(4)) / 4
+def wait_for_reading():
+    lab.wait("13 s")
+    return next_reading()
+
+
+calm_percent = sum(wait_for_reading() for _ in range(4)) / 4
 print(f"{pods} pods at {calm_percent:.1f} % on average, target {target} %, {visitors_factor} times the visitors")
 
 # %% [markdown]
@@ -243,34 +245,36 @@ def set_visitors(count):
     return lab.now()
 
 
-def look():
+def look(measured):
     hpa = read_hpa()
     status, percent = hpa.status, percent_read(hpa)
-    uses = [percent * request_m / 100] * len(use_of_pods())
-    wanted = desired_replicas(status.current_replicas, uses, request_m, target)
+    wanted = desired_replicas(status.current_replicas, [percent * request_m / 100] * measured, request_m, target)
     reason = {each.type: each.reason for each in status.conditions}["AbleToScale"]
     rule = min(max(wanted, spec.min_replicas), spec.max_replicas)
-    return {"time": lab.now(), "percent": percent, "measured": len(uses), "pods": status.current_replicas,
+    return {"time": lab.now(), "percent": percent, "measured": measured, "pods": status.current_replicas,
             "rule": rule, "hpa": status.desired_replicas, "reason": reason}
 
 
 # %% [markdown]
-# `look` notes what the HPA read, how many pods had been measured, what the rule makes of that, and what the HPA decided.
-# We start just after one of its readings, and look every 15 seconds for six minutes.
+# `look` notes what the HPA read, what the rule makes of that, and what the HPA decided. We start just after one of its
+# readings, and look after each further one, for five minutes. Pods that are measured we count just before and just after
+# the HPA looks, since pods come and go in the second in which it acts.
 
 
 # %%
 def watch(minutes):
     rows = []
     for _ in range(4 * minutes):
-        lab.wait("15 s")
-        rows.append(look())
+        lab.wait("13 s")
+        before = set(use_of_pods())
+        next_reading()
+        rows.append(look(len(before.union(use_of_pods()))))
     return rows
 
 
 next_reading()
 more_at = set_visitors(visitors_factor)
-rows = watch(6)
+rows = watch(5)
 seen = pd.DataFrame(rows)
 seen.insert(0, "seconds", [(time - more_at).total_seconds() for time in seen["time"]])
 seen.drop(columns="time").head(9).set_index("seconds")
@@ -283,15 +287,16 @@ seen.drop(columns="time").head(9).set_index("seconds")
 #   jump as a slope, and may need two steps for it.
 # - When `measured` is smaller than `pods`, there are pods without a number: they are just starting. On the way up the HPA
 #   counts those as using *nothing*. That is careful: the load that they will take over must not be counted twice.
-# - `hpa` and `rule` are the same, or the next row explains why not.
-#
-# How often do they agree?
+# - New pods start cold: their first requests cost more CPU than later ones. The use stays high for a moment, and the HPA
+#   may ask for one pod more than the arithmetic with steady numbers did.
+# - Where `rule` falls below `hpa`, the reason is `ScaleDownStabilized`. That is the next section.
 
 # %%
-agree = (seen["rule"] == seen["hpa"]).sum()
-print(f"rule and HPA agree in {agree} of {len(seen)} readings; {seen['pods'].max()} pods at the most")
 first_order_s = seen.loc[seen["hpa"] > pods, "seconds"].min()
-print(f"the first order came {first_order_s:.0f} s after the visitors")
+upwards = seen[seen["rule"] >= seen["hpa"]]
+print(f"the first order came {first_order_s:.0f} s after the visitors; {seen['pods'].max()} pods at the most")
+print(f"of {len(upwards)} readings in which the rule asked for no less, the HPA did the same in", end=" ")
+print((upwards["rule"] == upwards["hpa"]).sum())
 
 # %% [markdown]
 # Did the new pods find room? Each needs its request to be free on some node. When one does not fit, **Karpenter**, which
@@ -303,17 +308,18 @@ print(f"the first order came {first_order_s:.0f} s after the visitors")
 # %% [markdown]
 # ## They leave: stabilisation
 #
-# The visitors go home. The rule now wants fewer pods again, at once. Will the HPA follow at once?
+# The visitors go home. The rule now wants fewer pods, at once. Will the HPA follow at once?
 
 # %%
 fewer_at = set_visitors(1)
-rows += watch(8)
+rows += watch(7)
 seen = pd.DataFrame(rows)
 after = seen[seen["time"] > fewer_at]
-rule_fell_at = after.loc[after["rule"] < after["pods"].max(), "time"].min()
-pods_fell_at = after.loc[after["hpa"] < after["pods"].max(), "time"].min()
-for what, when in (("rule wants fewer", rule_fell_at), ("HPA removes the first", pods_fell_at)):
-    print(f"{what:24}{(when - fewer_at).total_seconds():5.0f} s after the visitors left")
+fell = after[after["hpa"] < after["hpa"].max()].iloc[0]
+last_wish = seen[(seen["rule"] > fell["hpa"]) & (seen["time"] < fell["time"])].iloc[-1]
+for what, row in (("last reading that asks for more", last_wish), ("first pod removed", fell)):
+    print(f"{what:32}{(row['time'] - fewer_at).total_seconds():4.0f} s after the visitors left")
+held_s = (fell["time"] - last_wish["time"]).total_seconds()
 
 # %% [markdown]
 # It did not. What did it say in between?
@@ -328,38 +334,22 @@ after["reason"].value_counts().to_frame("readings")
 # last 300 seconds against the HPA.
 
 # %%
-by_time = seen.set_index("time")["rule"]
-held = by_time.rolling(timedelta(seconds=301)).max().astype(int).to_numpy()
-agree_held = int((held == seen["hpa"]).sum())
-print(f"highest of the last 300 s and HPA agree in {agree_held} of {len(seen)} readings")
-seen.loc[held != seen["hpa"], ["percent", "measured", "pods", "rule", "hpa", "reason"]]
-
+wishes = seen.set_index("time")["rule"]
+held = wishes.rolling(timedelta(seconds=300)).max().astype(int).to_numpy()
+print(f"highest wish of the last 300 s and HPA agree in {(held == seen['hpa']).sum()} of {len(seen)} readings")
 # %% [markdown]
-# If rows are left, they are readings in which pods were just coming or going: then we count the pods in another second
-# than the HPA did. The whole story in one picture:
+# Two pure rules, one after the other: that is all an HPA does. The whole story in one picture; the shaded minutes have
+# more visitors.
 
 # %%
-last_s = (pods_fell_at - rule_fell_at).total_seconds()
-title = f"Up after {first_order_s:.0f} s, down {last_s:.0f} s after the rule first asked for it"
-made, (use, count) = labs.figures.figure(2, title, row_height=2.3)
-minutes = labs.figures.minutes_since(seen["time"], more_at)
-use.axhspan(low, high, color="#767676", alpha=0.16, linewidth=0)
-use.step(minutes, seen["percent"], where="post", color=NAVY)
-labs.figures.name_panel(use, "CPU use as the HPA reads it; the band is the tolerance", "% of request").set_ylim(bottom=0)
-labs.figures.limit_line(use, target, f"target {target} %")
-count.step(minutes, seen["rule"], where="post", color=VERMILION, linestyle="--", label="the rule alone")
-count.step(minutes, seen["hpa"], where="post", color=NAVY, label="the HPA")
-count.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
-labs.figures.name_panel(count, "Pods wanted", "pods").set_ylim(0, seen["hpa"].max() + 1)
-
-# %% [markdown]
-# The grey stretch is the time with more visitors. The next cell marks it, and shows the figure with its finding in words.
-
-# %%
+title = f"Up {first_order_s:.0f} s after the visitors came, down {held_s:.0f} s after the last wish for more"
+made, panels = labs.figures.figure(2, title, row_height=2.3)
+draw_reading(panels[0], seen, more_at, band, target)
+draw_wishes(panels[1], seen, more_at, (last_wish["time"], fell["time"]))
 end = float(labs.figures.minutes_since([fewer_at], more_at)[0])
-for panel, name in ((use, f"{visitors_factor} x the visitors"), (count, "")):
+for panel, name in zip(panels, (f"{visitors_factor} times the visitors", ""), strict=True):
     labs.figures.shade(panel, 0, end, name)
-labs.figures.label_minutes([count], "minutes since more visitors came")
+labs.figures.label_minutes(panels, "minutes since more visitors came")
 alt = f"CPU use and pods wanted over time. {title}; at most {seen['hpa'].max()} pods."
 labs.figures.show(made, alt, name="up_and_down", directory=place)
 
@@ -367,7 +357,7 @@ labs.figures.show(made, alt, name="up_and_down", directory=place)
 # ## Your prediction against the data
 
 # %%
-away = (pods_fell_at - fewer_at).total_seconds() / 60
+away = (fell["time"] - fewer_at).total_seconds() / 60
 within = {"most_pods": 0, "first_order_s": 15, "minutes_until_fewer": 1}
 facts = {"most_pods": int(seen["pods"].max()), "first_order_s": first_order_s, "minutes_until_fewer": round(away, 1)}
 prediction.verdict(more_at, within, **facts)
@@ -447,7 +437,7 @@ def pods_kept(history, window_s):
     return max(wanted for age_s, wanted in history if age_s <= window_s)
 
 
-moment = seen[seen["time"] < pods_fell_at].iloc[-1]
+moment = seen[seen["time"] < fell["time"]].iloc[-1]
 earlier = seen[seen["time"] <= moment["time"]].iloc[::-1]
 history = [(round((moment["time"] - row.time).total_seconds()), row.rule) for row in earlier.itertuples()]
 labs.check("01-c", pods_kept, history=history, window_s=300)
@@ -479,6 +469,6 @@ labs.check("01-c", pods_kept, history=history, window_s=300)
 nodes = len(client.CoreV1Api().list_node().items)
 counts = {"pods_before": pods, "pods_peak": int(seen["pods"].max()), "pods_after": int(seen["pods"].iloc[-1])}
 result = labs.Result("01_deploy_hpas", seed, **counts, nodes_after=nodes)
-more = {"first_order_s": first_order_s, "stabilisation_s": last_s, "predictions": prediction.entries()}
+more = {"first_order_s": first_order_s, "held_s": held_s, "predictions": prediction.entries()}
 print("Written:", labs.save_result(result, run_directory, **more).name)
 lab.close()

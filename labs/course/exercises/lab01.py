@@ -155,10 +155,10 @@ def _histories(random: Random) -> list[Values]:
     for peak_at, window_s in ((12, 300), (25, 300), (6, 120), (9, 120), (3, 60), (0, 300)):
         offset_s = random.randrange(1, 15)
         base = random.randrange(3, 6)
-        history = [(0, base)]
+        history = [(0, base + 1)]
         for place in range(1, 30):
-            high = base + random.randrange(4, 7) if place == peak_at else base + random.randrange(2)
-            history.append((15 * place - offset_s, high))
+            wanted = base + random.randrange(4, 7) if place == peak_at else base + 2 * (place % 2)
+            history.append((15 * place - offset_s, wanted))
         history.append((15 * 30 - offset_s, base + 9))
         made.append({"history": history, "window_s": window_s})
     return made
@@ -180,7 +180,7 @@ KEPT = Exercise(
     hints=(
         "Which pairs of the history count? Those that are not older than the window.",
         "Of those, which wish does the HPA follow, so that a short lull costs nothing?",
-        "max(wanted for age_s, wanted in history if ...)",
+        "One line is enough: max(wanted for age_s, wanted in history if ...).",
     ),
     mistakes=(
         Mistake(
@@ -205,11 +205,6 @@ KEPT = Exercise(
                 / sum(age_s <= window_s for age_s, _ in history)
             ),
             "You take a mean. The HPA takes one of the wishes, as it was.",
-        ),
-        Mistake(
-            "so many entries",
-            lambda history, window_s: max(wanted for _, wanted in history[:window_s]),
-            "You take the first window_s pairs. The window is a time: compare it with the seconds in each pair.",
         ),
     ),
     means="The highest wish of the window counts on the way down. A longer window costs idle pods; a shorter one makes "
