@@ -29,7 +29,7 @@ def draw_staircase(
     ax.axvline(target, color=BLACK, linewidth=1)
     lowest = min(min(pods) for pods in wanted.values())
     ax.text(target, lowest, f" target {target} %", fontsize=8, color=BLACK)
-    ax.text(sum(band) / 2, max(max(pods) for pods in wanted.values()), "tolerance", ha="center", color=FAULT_TEXT)
+    ax.text(band[0], max(max(pods) for pods in wanted.values()), " tolerance", fontsize=8, va="top", color=FAULT_TEXT)
     ax.legend(loc="upper left", frameon=False)
     ax.set_xlabel("CPU use in % of the request")
     return ax
