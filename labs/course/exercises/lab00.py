@@ -9,7 +9,7 @@ from labs.course.exercises.exercise import Exercise, Mistake, Values, call
 
 
 def _pod_lists(random: Random) -> list[Values]:
-    made = []
+    made: list[Values] = []
     for _ in range(4):
         names = [f"frontend-{random.randrange(10_000, 100_000)}" for _ in range(9)]
         gone = random.randrange(1, 4)
@@ -58,8 +58,8 @@ REPLACEMENTS = Exercise(
             "That is everything that changed: those that went as well. Keep those that came.",
         ),
     ),
-    means="Pods are not repaired, they are replaced: a new pod has a new name and a new address. Whoever remembers a pod "
-    "by its name remembers something that will soon be gone.",
+    means="Pods are not repaired, they are replaced: a new pod has a new name and a new address. Whoever remembers a "
+    "pod by its name remembers something that will soon be gone.",
 )
 
 EXERCISES = (REPLACEMENTS,)

@@ -14,7 +14,7 @@ from labs.units import SECOND_NS
 
 
 def _uses(random: Random) -> list[Values]:
-    made = []
+    made: list[Values] = []
     for pods in (3, 4, 6, 7, 9):
         request_m = random.choice((250, 400, 500))
         used_m = [random.randrange(60, request_m) for _ in range(pods)]
@@ -102,7 +102,7 @@ WANTED = Exercise(
     reference=pods_wanted,
     expected="ceil(pods x use / target), unless use is close to the target; never outside the limits.",
     hints=(
-        "Three steps: is the use close enough to the target? If not, what does the rule say? Is that within the limits?",
+        "Three steps: is the use close to the target? If not, what does the rule say? Is that within the limits?",
         "Close enough means that percent / target lies from 0.9 to 1.1; then nothing changes.",
         "min(max(wanted, lowest), highest) keeps a number within limits.",
     ),

@@ -108,8 +108,8 @@ BURN = Exercise(
             "That is the time if every request fails. Here failed_percent of them do.",
         ),
     ),
-    means="A burn rate turns an error rate into a time: how long until the promise is broken. That tells you whether to "
-    "wake somebody.",
+    means="A burn rate turns an error rate into a time: how long until the promise is broken. That tells you whether "
+    "to wake somebody.",
 )
 
 
@@ -162,8 +162,8 @@ AVAILABILITY = Exercise(
             "That is a share between 0 and 1; asked for is percent.",
         ),
     ),
-    means="A rate of rates is not the rate of the whole. Add counters first, divide last; CloudWatch's metric math does "
-    "the same when you let it sum before you divide.",
+    means="A rate of rates is not the rate of the whole. Add counters first, divide last; CloudWatch's metric math "
+    "does the same when you let it sum before you divide.",
     tolerance=1e-7,
 )
 
