@@ -106,14 +106,15 @@ def name_panel(ax: Axes, title: str, unit: str) -> Axes:
     return ax
 
 
-def shade(ax: Axes, start_minute: float, end_minute: float, text: str = "") -> None:
-    """Shade the time of the fault and name it; a moment is drawn as a line."""
+def shade(ax: Axes, start_minute: float, end_minute: float, text: str = "", *, is_left: bool = False) -> None:
+    """Shade the time of the fault and name it, on its left when another one follows soon; a moment is a line."""
     if end_minute > start_minute:
         ax.axvspan(start_minute, end_minute, color=FAULT, alpha=0.16, linewidth=0, zorder=0.5)
     ax.axvline(start_minute, color=FAULT_TEXT, linewidth=1.2, zorder=2.5)
     if text:
         ax.set_ylim(top=ax.get_ylim()[1] * HEADROOM)
-    _note(ax, text, (start_minute, 1.0), ("data", "axes fraction"), (4, -3), va="top", color=FAULT_TEXT)
+    look = {"va": "top", "ha": "right" if is_left else "left", "color": FAULT_TEXT}
+    _note(ax, text, (start_minute, 1.0), ("data", "axes fraction"), (-4 if is_left else 4, -3), **look)
 
 
 def limit_line(ax: Axes, value: float, text: str) -> None:
@@ -227,6 +228,8 @@ def draw_latency(ax: Axes, frame: pd.DataFrame, zero: datetime, *, factor: float
 def draw_error_rate(ax: Axes, rate_percent: pd.Series[float], zero: datetime) -> Axes:
     """Failed requests in percent of all, minute by minute."""
     frame = rate_percent.to_frame("rate")
+    minutes, values = _with_gaps(frame["rate"].dropna(), zero)
+    ax.fill_between(minutes, 0, values, step="post", facecolor="none", edgecolor=TAIL, hatch="////", linewidth=0)
     return name_panel(draw_minutes(ax, frame, {"rate": ("error rate", TAIL, "-")}, zero), "Error rate", "% of requests")
 
 
@@ -276,8 +279,11 @@ def _legend(ax: Axes, *, is_stacked: bool = False) -> None:
 
 
 def label_minutes(axes: Sequence[Axes], text: str = "minutes since the fault") -> None:
-    """Name the time axis of the lowest panel."""
-    axes[-1].set_xlabel(text)
+    """Name the time axis of the lowest panels."""
+    for ax in axes:
+        place = ax.get_subplotspec()
+        if place is not None and place.is_last_row():
+            ax.set_xlabel(text)
 
 
 def show(made: Figure, alt: str, *, name: str = "", directory: Path | None = None) -> None:

@@ -95,7 +95,7 @@ def _draw(ax: Axes, places: dict[str, str], look: pd.DataFrame, fleet: pd.DataFr
 def _said(second: int, look: pd.DataFrame, fleet: pd.DataFrame) -> str:
     when = f"{abs(second)} s{' before' if second < 0 else ''}"
     ready, nodes = int((look["state"] == READY).sum()), int(fleet["ready"].sum())
-    return f"{when}: {ready} ready, {nodes} nodes"
+    return f"{when}: {ready} ready, {nodes} node{'s' if nodes != 1 else ''}"
 
 
 def _legend(looks: Sequence[pd.DataFrame]) -> list[Patch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -195,8 +196,8 @@ def ringing(answer: Any, values: Values) -> list[int]:
 
 
 def _published(counts: Sequence[float | None]) -> list[float | None]:
-    """A counter that is zero is not published."""
-    return [count or None for count in counts]
+    """A counter that is zero is not published; in a table it is nan."""
+    return [count if count and not math.isnan(count) else None for count in counts]
 
 
 def _alarm(formula: str = "100 * (FILL(target5, 0) + FILL(elb5, 0)) / requests", **more: Any) -> dict[str, Any]:
