@@ -29,7 +29,7 @@ Node = tuple[str, str]
 """Zone and name."""
 
 
-def draw_moments(moments: Mapping[str, pd.DataFrame], title: str) -> Figure:
+def draw_maps(moments: Mapping[str, pd.DataFrame], title: str) -> Figure:
     """One map for each moment, by its label; each frame holds the rows of one time of an Observer's ``pods``.
 
     A pod is named by its program's first letter and a number, and keeps name and place from map to map. A pod that

@@ -3,7 +3,8 @@
 #
 # An online shop runs on a cluster of machines. Machines fail, programs crash, a crowd arrives, a road closes. In this course
 # you break the shop on purpose, measure what its visitors notice, and mend it. You do that with the tools that
-# people use at work: the Kubernetes API, `kubectl`, Amazon CloudWatch.
+# people use at work: **Kubernetes**, which keeps programs running on many machines; `kubectl`, its command line; and Amazon
+# **CloudWatch**, which keeps measurements.
 #
 # **You need nothing for it.** The cluster is simulated and comes with the notebook: no account, no installation, no costs,
 # and nothing that you can damage. Its clock is virtual: an hour there takes seconds of yours. The tools cannot tell the
@@ -54,7 +55,7 @@ import boto3
 from kubernetes import client
 
 import labs
-from labs.course.cluster_map import draw_moments
+from labs.course.cluster_map import draw_maps
 
 _ = labs.check_parameters(globals(), seed=labs.Number(0, 1_000_000), run_directory=labs.Text())
 
@@ -133,7 +134,7 @@ changes = counts[(counts != counts.shift()).any(axis=1)]
 changes.set_index(changes.index.strftime("%H:%M:%S"))
 
 # %% [markdown]
-# A **Deployment** wants five frontends, and there were four. Its controller saw that at once and made another pod: not the
+# A **Deployment** wants five frontends, and there were four. Kubernetes saw that at once and made another pod: not the
 # old one repaired, but a new one, with a new name, perhaps on another machine. Here is the cluster, moment
 # by moment. Each frame is a node, in its **zone** (a data centre of its own); each tile is a pod.
 
@@ -146,7 +147,7 @@ maps = {label: observer.pods[observer.pods["time"] == time] for label, time in t
 title = f"One pod of five is killed; {seconds:.0f} s later another one has taken its place"
 place = labs.run_directory("00_welcome", run_directory)
 alt = f"Maps of the nodes and their pods in {len(maps)} moments. {title}."
-labs.figures.show(draw_moments(maps, title), alt, name="moments", directory=place)
+labs.figures.show(draw_maps(maps, title), alt, name="moments", directory=place)
 
 # %% [markdown]
 # Compare the first map with the last one: one place is empty, and one tile with a thick edge is new. Is that the end of the
@@ -159,7 +160,7 @@ prediction.verdict(killed_at, {"seconds_until_five": 5}, seconds_until_five=seco
 # %% [markdown]
 # ## One number from CloudWatch
 #
-# Did visitors notice? **Amazon CloudWatch** keeps measurements: one number for each minute, about a minute late. So we let
+# Did visitors notice? Amazon CloudWatch has one number for each minute, about a minute late. So we let
 # three minutes pass; with a virtual clock that is one line. Then we ask for the requests that arrived at the shop's load
 # balancer, and for those that it had to answer with an error of its own.
 

@@ -55,7 +55,7 @@ _ = labs.check_parameters(globals(), seed=labs.Number(0, 1_000_000), visitors_fa
 # |---|---|---|
 # | **Pod** | one running copy of a program | made by the Deployments |
 # | **Deployment** | keeps a wanted number of equal pods alive; each of them is a **replica** | `frontend` (the pages), `backend`, `rds-proxy` (to the database), `shoppers` (who play the visitors) |
-# | **Service** | one stable address for pods that come and go | `frontend`, behind a load balancer |
+# | **Service** | one stable address for pods that come and go | `frontend`, behind a **load balancer**, which spreads visitors over the pods |
 # | **HorizontalPodAutoscaler** (HPA) | changes the number of replicas as the load changes | for `frontend` and `backend` |
 #
 # We start a cluster and apply the folder. `lab.apply` sends each object through the official client; in a terminal you
@@ -294,9 +294,9 @@ seen.drop(columns="time").head(9).set_index("seconds")
 # %%
 first_order_s = seen.loc[seen["hpa"] > pods, "seconds"].min()
 upwards = seen[seen["rule"] >= seen["hpa"]]
+agreed = (upwards["rule"] == upwards["hpa"]).sum()
 print(f"the first order came {first_order_s:.0f} s after the visitors; {seen['pods'].max()} pods at the most")
-print(f"of {len(upwards)} readings in which the rule asked for no less, the HPA did the same in", end=" ")
-print((upwards["rule"] == upwards["hpa"]).sum())
+print(f"in {agreed} of {len(upwards)} readings that ask for no less than there is, rule and HPA agree")
 
 # %% [markdown]
 # Did the new pods find room? Each needs its request to be free on some node. When one does not fit, **Karpenter**, which
@@ -317,8 +317,9 @@ seen = pd.DataFrame(rows)
 after = seen[seen["time"] > fewer_at]
 fell = after[after["hpa"] < after["hpa"].max()].iloc[0]
 last_wish = seen[(seen["rule"] > fell["hpa"]) & (seen["time"] < fell["time"])].iloc[-1]
-for what, row in (("last reading that asks for more", last_wish), ("first pod removed", fell)):
-    print(f"{what:32}{(row['time'] - fewer_at).total_seconds():4.0f} s after the visitors left")
+moments = {"visitors left": fewer_at, "last reading that asks for more": last_wish["time"], "first pod removed": fell["time"]}
+for what, when in sorted(moments.items(), key=lambda item: item[1]):
+    print(f"{when:%H:%M:%S}  {what}")
 held_s = (fell["time"] - last_wish["time"]).total_seconds()
 
 # %% [markdown]
@@ -455,7 +456,7 @@ labs.check("01-c", pods_kept, history=history, window_s=300)
 #
 # ## What we learnt
 #
-# - You write down what you want; controllers work until it is so. A number that is missing stops them, and they say so.
+# - You write down what you want; Kubernetes works until it is so. A number that is missing stops them, and they say so.
 # - `ceil(pods × use / target)`, where use is in percent of the *request*: a request is a promise and a unit of measure.
 # - Within a tenth of the target nothing happens. Pods that were not measured yet count as idle on the way up.
 # - Up at once, down after 300 seconds: the highest wish of the last five minutes counts.

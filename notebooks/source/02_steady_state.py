@@ -14,8 +14,8 @@
 # **Time:** about 35 minutes. **You need:** nothing; the lab starts a cluster of its own. Lab 01 explains the words *pod*,
 # *Deployment* and *autoscaler*.
 #
-# **Cost:** nothing on the simulated cluster. On Amazon EKS an estimated 0.60 US dollars an hour, and about 0.30 US dollars
-# a month for each metric of the canary.
+# **Cost:** nothing on the simulated cluster. On Amazon EKS an estimated 0.60 US dollars an hour, and for as long as it
+# runs about 3 US dollars a month for the canary's two metrics and its calls.
 
 # %% [markdown]
 # ## Parameters
@@ -118,8 +118,8 @@ steady.set_index(steady.index.strftime("%H:%M")).round(3)
 # ## Percentiles
 #
 # `p50` and `p99` are **percentiles**: half of the answers come within `p50`, 99 of 100 within `p99`. Nothing makes that
-# clearer than single visits. The canary reports each one with a *storage resolution* of one second, so CloudWatch can give
-# them back one by one:
+# clearer than single visits. The canary reports each one with a *storage resolution* of one second (of the balancer's
+# metrics it is a minute), so CloudWatch can give them back one by one:
 
 
 # %%
@@ -186,7 +186,7 @@ print(f"{slo_percent} % over 30 days allow {budget_minutes:.1f} minutes without 
 print(f"or {budget_requests:,.0f} failed requests at {rate_per_s:.1f} requests a second.")
 
 # %% [markdown]
-# This is the **error budget**. It is not a goal. It is what you can spend, on accidents, on rollouts, or on experiments
+# This is the **error budget**. It is not a goal. It is what you can spend, on accidents, on new versions, or on experiments
 # like those of this course. Nobody who has used up the budget should go on experimenting.
 #
 # ## The burn rate
