@@ -154,8 +154,8 @@ for minutes in (10, 1):
 print(f"the mean of the last line is {values.mean():.1f} ms")
 
 # %% [markdown]
-# Three lessons. With 60 visits a minute, the p99 of a minute is simply its slowest visit. It jumps from
-# minute to minute, although nothing changed. And the mean of the minutes' p99 is *not* the p99 of the whole: percentiles
+# Three lessons. With 60 visits a minute, the p99 of a minute is simply its slowest visit. It jumps from minute to
+# minute, although nothing changed. And the mean of the minutes' p99 is *not* the p99 of the whole: percentiles
 # cannot be averaged. Always ask for the percentile over the time that you mean.
 
 # %%
@@ -168,8 +168,8 @@ alt = f"Histogram of {len(visits)} visits by duration, with a long tail to the r
 labs.figures.show(made, alt, name="durations", directory=place)
 
 # %% [markdown]
-# The hill on the left is the shop's usual day, the thin tail on the right are its unlucky visitors. The mean lies where
-# hardly anybody is. That is why a promise about time is made with a percentile.
+# The hill on the left is the shop's usual day, the thin tail on the right are its unlucky visitors. A few of those pull the
+# mean to the right, and it says nothing about them. That is why a promise about time is made with a percentile.
 #
 # ## The error budget
 #
