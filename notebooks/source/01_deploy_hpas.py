@@ -125,7 +125,7 @@ def use_of_pods():
     return {each["metadata"]["name"]: 1000 * float(parse_quantity(each["containers"][0]["usage"]["cpu"])) for each in found}
 
 
-lab.wait("7 min")
+lab.wait("6 min")
 use_m = pd.Series(use_of_pods(), name="use (m)")
 use_m.round(1).to_frame()
 
@@ -212,7 +212,7 @@ labs.figures.show(made, f"A staircase that rises with CPU use. {title}.", name="
 
 # %%
 def wait_for_reading():
-    lab.wait("13 s")
+    lab.wait("14 s")
     return next_reading()
 
 
@@ -265,7 +265,7 @@ def look(measured):
 def watch(minutes):
     rows = []
     for _ in range(4 * minutes):
-        lab.wait("13 s")
+        lab.wait("14 s")
         before = set(use_of_pods())
         next_reading()
         rows.append(look(len(before.union(use_of_pods()))))
