@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -86,6 +87,7 @@ class World:
             Client(self.api, "kubelet"),
             self.streams,
             DataplaneConfig(node_groups=config.node_groups, databases=config.databases, **dict(config.dataplane)),
+            partial(self.cloudwatch.call, "PutMetricData"),
         )
         self.rest.log_reader = _Logs(self.dataplane.logs)
         self.rest.attendant = self.dataplane.attendant

@@ -36,6 +36,8 @@ class Lab(ABC):
     """A shop's cluster and account. Time is virtual on ``sim`` and real on ``eks``; a cell never asks which."""
 
     target: str
+    predictions: tuple[Any, ...] = ()
+    """The journal of ``labs.predict``: entries are added, none is changed."""
 
     @abstractmethod
     def now(self) -> datetime:

@@ -16,6 +16,7 @@ from labs.dataplane.kubelet.kubelets import KubeletConfig, Kubelets
 from labs.dataplane.logs import LogReader
 from labs.dataplane.machines import Machines, NodeGroup
 from labs.dataplane.network import Latencies, Network
+from labs.dataplane.programs.canary import Canaries, PutMetricData
 from labs.dataplane.programs.load import LoadPrograms
 from labs.dataplane.programs.registry import ImagePrograms
 from labs.dataplane.programs.server import Servers
@@ -41,9 +42,14 @@ class DataplaneConfig:
 
 
 class Dataplane:
-    """``cloud``, ``kubelets``, ``network``, ``stats``, ``logs``, ``ledger`` and ``databases`` are its parts."""
+    """``cloud``, ``kubelets``, ``network``, ``stats``, ``logs``, ``ledger`` and ``databases`` are its parts.
 
-    def __init__(self, client: Client, streams: Streams, config: DataplaneConfig) -> None:
+    ``put_metric_data`` is where programs that publish metrics send them; without it they cannot run.
+    """
+
+    def __init__(
+        self, client: Client, streams: Streams, config: DataplaneConfig, put_metric_data: PutMetricData | None = None
+    ) -> None:
         loop = client.loop
         addresses = SubnetAddresses(config.zones)
         self._config = config
@@ -52,7 +58,7 @@ class Dataplane:
         self.network = Network(client, streams, config.latencies)
         servers = Servers(self.network, self.ledger, self._vcpus_of)
         loads = LoadPrograms(self.network, self.ledger, config.traced_every)
-        self.programs = ImagePrograms(servers, loads)
+        self.programs = ImagePrograms(servers, loads, Canaries(loads, put_metric_data))
         errands = Errands(loop, self.network, self.ledger)
         self.kubelets = Kubelets(client, streams, self.programs, addresses, config.kubelet, errands)
         self.machines = Machines(client, self.cloud, self.kubelets, streams, config.times)

@@ -65,6 +65,38 @@ def test_the_learner_gets_no_answers_and_the_same_cell_ids(folder: Path) -> None
     assert "answer = 42" in solved.cells[3]["source"]
 
 
+def test_an_answer_ends_at_an_empty_line_and_leaves_three_dots_in_a_function(folder: Path) -> None:
+    cell = """# %%
+def rule(pods):
+    half = pods / 2
+    # solution
+    whole = round(half)
+    return whole
+
+
+check(rule)
+# blank
+predict(pods=...)
+# solution
+predict(pods=3)
+
+verdict()
+"""
+    source_of(folder).write_text(cell, encoding="utf-8")
+    learner, solved = (each.cells[0]["source"].splitlines() for each in versions(source_of(folder), folder).values())
+    assert learner == [
+        "def rule(pods):",
+        "    half = pods / 2",
+        "    ...  # Your code here.",
+        *["", "", "check(rule)", "predict(pods=...)", "", "verdict()"],
+    ]
+    assert solved == [
+        "def rule(pods):",
+        *["    half = pods / 2", "    # solution", "    whole = round(half)", "    return whole"],
+        *["", "", "check(rule)", "# solution", "predict(pods=3)", "", "verdict()"],
+    ]
+
+
 def test_a_source_without_answers_makes_one_notebook(folder: Path) -> None:
     source_of(folder).write_text("# %%\n1 + 1\n", encoding="utf-8")
     assert list(versions(source_of(folder), folder)) == [folder / "01_sample.ipynb"]

@@ -119,6 +119,30 @@ def test_the_higher_of_two_runs_is_whole_even_when_it_is_the_second() -> None:
     assert top > 3.0
 
 
+def test_small_multiples_share_their_values_and_name_each_time_axis() -> None:
+    _, axes = figures.figure(2, columns=2)
+    figures.draw_error_rate(axes[0], pd.Series([8.0], index=pd.DatetimeIndex([ZERO])), ZERO)
+    figures.draw_error_rate(axes[1], pd.Series([1.0], index=pd.DatetimeIndex([ZERO])), ZERO)
+    assert axes[0].get_ylim() == axes[1].get_ylim()
+    assert axes[0].get_ylim()[1] > 8.0
+    figures.label_minutes(axes, "minutes")
+    assert [ax.get_xlabel() for ax in axes] == ["", "", "minutes", "minutes"]
+
+
+def test_a_cause_is_named_beside_its_point() -> None:
+    _, (ax,) = figures.figure(1)
+    figures.point_at(ax, 2.0, 5.0, "five pods stop", beside=(-20, 10))
+    (note,) = ax.texts
+    assert (note.get_text(), note.get_horizontalalignment()) == ("five pods stop", "right")
+    assert note.arrow_patch is not None
+
+
+def test_one_line_needs_no_legend() -> None:
+    _, (ax,) = figures.figure(1)
+    figures.draw_error_rate(ax, pd.Series([1.0], index=pd.DatetimeIndex([ZERO])), ZERO)
+    assert ax.get_legend() is None
+
+
 def test_a_limit_above_the_data_is_still_within_the_axis() -> None:
     _, (ax,) = figures.figure(1)
     figures.draw_error_rate(ax, pd.Series([0.2], index=pd.DatetimeIndex([ZERO])), ZERO)

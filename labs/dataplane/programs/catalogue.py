@@ -56,7 +56,7 @@ class CallModel:
 class Entry:
     """One row. The fields about requests hold for servers only."""
 
-    kind: Literal["server", "shopper", "fortio", "stress", "idle"] = "idle"
+    kind: Literal["server", "shopper", "canary", "fortio", "stress", "idle"] = "idle"
     about: str = ""
     cpu_ms: float = 1.0
     cv: float = 1.0
@@ -97,7 +97,7 @@ class Entry:
 
 
 _CHOICES = {
-    "kind": ("server", "shopper", "fortio", "stress", "idle"),
+    "kind": ("server", "shopper", "canary", "fortio", "stress", "idle"),
     "shape": ("exponential", "lognormal", "gamma", "fixed"),
     "on_term": ("exit", "drain", "ignore"),
 }

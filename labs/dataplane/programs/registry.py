@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from labs.dataplane.process import Process, Surroundings
+from labs.dataplane.programs.canary import Canaries
 from labs.dataplane.programs.catalogue import Entry, entry_for, program_name
 from labs.dataplane.programs.idle import IdleProcess, Plan
 from labs.dataplane.programs.load import LoadPrograms, parse_ab, parse_fortio
@@ -24,9 +25,10 @@ class ImagePrograms:
     A command line that a shell understands goes before the image's own program, as in a container.
     """
 
-    def __init__(self, servers: Servers, loads: LoadPrograms) -> None:
+    def __init__(self, servers: Servers, loads: LoadPrograms, canaries: Canaries) -> None:
         self.servers = servers
-        self._loads = loads
+        self.loads = loads
+        self.canaries = canaries
 
     def create(self, surroundings: Surroundings) -> Process:
         """A process that is not started yet; one that cannot run says why in its log and exits 1."""
@@ -45,11 +47,11 @@ class ImagePrograms:
         arguments = around.arguments
         command = arguments[0].rpartition("/")[2] if arguments else ""
         if command == "ab":
-            return self._loads.ab(around, entry, parse_ab(arguments[1:]))
+            return self.loads.ab(around, entry, parse_ab(arguments[1:]))
         if entry.kind == "fortio":
             words = arguments[1:] if command == "fortio" else arguments
             if words[:1] == ["load"]:
-                return self._loads.fortio(around, entry, parse_fortio(words[1:]))
+                return self.loads.fortio(around, entry, parse_fortio(words[1:]))
         if entry.kind == "stress" or command in ("stress", "stress-ng"):
             is_named = command in ("stress", "stress-ng")
             is_stress = is_named or any(word.startswith("--") for word in arguments)
@@ -61,7 +63,9 @@ class ImagePrograms:
         if entry.kind == "server":
             return self.servers.create(around, entry)
         if entry.kind == "shopper":
-            return self._loads.shopper(around, entry)
+            return self.loads.shopper(around, entry)
+        if entry.kind == "canary":
+            return self.canaries.create(around, entry)
         if program_name(around.container["image"]) == "busybox" and not arguments:
             return _idle(around, entry, Plan(0))
         return _idle(around, entry, Plan())
