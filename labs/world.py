@@ -84,7 +84,9 @@ class World:
         self.dataplane = Dataplane(
             Client(self.api, "kubelet"),
             self.streams,
-            DataplaneConfig(node_groups=config.node_groups, databases=config.databases, **dict(config.dataplane)),
+            DataplaneConfig(
+                node_groups=config.node_groups, databases=config.databases, **dict(config.dataplane)
+            ),
         )
         self.rest.log_reader = _Logs(self.dataplane.logs)
         self._start_control_plane()

@@ -197,7 +197,9 @@ class ApiServer:
         namespace, name = metadata.get("namespace", ""), metadata["name"]
         old = self.store.get(resource, namespace, name)
         if old is None and kind.allows_create_on_update and not subresource:
-            return self.create(resource, obj, user=user, manager=manager, is_dry_run=is_dry_run, warnings=warnings)
+            return self.create(
+                resource, obj, user=user, manager=manager, is_dry_run=is_dry_run, warnings=warnings
+            )
         if old is None:
             raise errors.not_found(resource, name)
         strategy = self.strategies.get(resource, _PLAIN)
@@ -248,7 +250,9 @@ class ApiServer:
         new = applied.object
         new["metadata"]["resourceVersion"] = metadata.get("resourceVersion") or ""
         if live is None:
-            made = self.create(resource, new, user=user, is_dry_run=is_dry_run, keeps_fields=True, warnings=warnings)
+            made = self.create(
+                resource, new, user=user, is_dry_run=is_dry_run, keeps_fields=True, warnings=warnings
+            )
             return made, True
         if subresource:
             new["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]

@@ -11,7 +11,7 @@
 # 3. account for every request of a load test, and say what one-minute averages hide;
 # 4. write an autoscaling `behavior` policy, and say what such a policy can and cannot do.
 #
-# **Time:** about 45 minutes, a quarter of it for the three exercises. **You need:** nothing; the lab starts its own
+# **Time:** about 45 minutes, 15 of them for the three exercises. **You need:** nothing; the lab starts its own
 # cluster. Lab 03 is useful, but not required.
 #
 # **Cost:** nothing on the simulated cluster. On EKS about 0.65 US dollars an hour while it runs (an estimate: the

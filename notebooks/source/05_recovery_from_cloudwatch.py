@@ -12,7 +12,7 @@
 # - compare both with a goal of five minutes;
 # - say what a one-minute number hides, and choose an alarm that fits the shop.
 #
-# **Time:** about 45 minutes, a third of it for the four exercises. **Cost:** nothing on the simulated cluster; on
+# **Time:** about 40 minutes, 20 of them for the four exercises. **Cost:** nothing on the simulated cluster; on
 # Amazon EKS about 0.60 US dollars an hour (control plane, two to four nodes, a load balancer, a database), plus 0.20
 # US dollars a month for the alarms. **State it needs:** none. The lab starts a cluster of its own.
 

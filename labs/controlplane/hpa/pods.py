@@ -78,7 +78,9 @@ class PodGroups:
     ignored: tuple[str, ...]
 
 
-def group_pods(pods: Iterable[Pod], samples: Mapping[str, Sample], resource: str, readiness: Readiness) -> PodGroups:
+def group_pods(
+    pods: Iterable[Pod], samples: Mapping[str, Sample], resource: str, readiness: Readiness
+) -> PodGroups:
     """The pods as ready (counted), unready, missing a sample, or ignored. ``resource`` is "" for Pods metrics."""
     ready_count = 0
     unready: list[str] = []
@@ -137,7 +139,9 @@ def read_pod(obj: Object, resource: str) -> Pod:
     """A pod object in wire form, as far as the autoscaler looks at it for ``resource``."""
     spec, status = obj["spec"], obj.get("status") or {}
     restartable = [
-        container for container in spec.get("initContainers") or () if container.get("restartPolicy") == "Always"
+        container
+        for container in spec.get("initContainers") or ()
+        if container.get("restartPolicy") == "Always"
     ]
     start = status.get("startTime")
     return Pod(
@@ -147,7 +151,8 @@ def read_pod(obj: Object, resource: str) -> Pod:
         start_ns=parse_rfc3339(start) if start else None,
         ready=_ready_condition(obj),
         requests_milli={
-            container["name"]: _request_milli(container, resource) for container in [*spec["containers"], *restartable]
+            container["name"]: _request_milli(container, resource)
+            for container in [*spec["containers"], *restartable]
         },
         pod_request_milli=_request_milli(spec, resource),
     )
