@@ -543,11 +543,11 @@ for row in seen[seen["desired"] > seen["pods"]].head(1).itertuples():
 
 # %%
 lab.close()
-lab = start_shop("kubernetes/shop", "kubernetes/tuned/frontend-hpa.yaml")
-tuned_looks, tuned_started, tuned_ended = watch_spike(lab, [])
+tuned_lab = start_shop("kubernetes/shop", "kubernetes/tuned/frontend-hpa.yaml")
+tuned_looks, tuned_started, tuned_ended = watch_spike(tuned_lab, [])
 tuned_looks.watch(after_minutes * 60, every_s=10)
-lab.wait("3 min")
-tuned_minutes = measure(tuned_started - timedelta(minutes=4), lab.now() - timedelta(minutes=1))
+tuned_lab.wait("3 min")
+tuned_minutes = measure(tuned_started - timedelta(minutes=4), tuned_lab.now() - timedelta(minutes=1))
 print(f"The first spike lasted {(ended - started).total_seconds():.0f} s, "
       f"the second {(tuned_ended - tuned_started).total_seconds():.0f} s.")
 
@@ -743,4 +743,4 @@ result = labs.Result(
 )
 tuned = {name.replace("%", "percent"): float(value) for name, value in both["tuned"].items()}
 print(labs.save_result(result, run_directory, hypothesis=guess.entries(), requests=complete, tuned=tuned))
-lab.close()
+tuned_lab.close()
