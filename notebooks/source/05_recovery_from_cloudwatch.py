@@ -493,7 +493,7 @@ for name, minutes in spoke.items():
 # %%
 counts = {name: len(minutes) for name, minutes in spoke.items()}
 title = f"The burn-rate alarm spoke {counts['shop-burn-rate']} ×, the alarm at 5 % {counts['shop-errors-now']} ×, "
-title += f"the one on three of five minutes {counts['shop-errors-steady']} ×"
+title += f"that on three of five minutes {counts['shop-errors-steady']} ×"
 made, (panel, lanes) = labs.figures.figure(2, title, row_height=2.3)
 labs.figures.draw_error_rate(panel, seen_again["error_percent"], zero)
 labs.figures.limit_line(panel, 5, "5 %")
@@ -501,7 +501,7 @@ labs.figures.limit_line(panel, 1.4, "1.4 %: burn rate 14")
 for place_y, (minutes, mark) in enumerate(zip(spoke.values(), "sov", strict=True)):
     lanes.plot(minutes, [place_y] * len(minutes), f"k{mark}", markersize=8)
     for minute in minutes:
-        lanes.text(minute, place_y + 0.22, f"{minute:.1f} min", ha="center", fontsize=8.5, backgroundcolor="white")
+        lanes.text(minute, place_y + 0.32, f"{minute:.1f} min", ha="center", fontsize=8.5, backgroundcolor="white")
     if not len(minutes):
         lanes.text(-4.5, place_y, "silent all the time", va="center", fontsize=8.5)
 
@@ -511,7 +511,7 @@ for place_y, (minutes, mark) in enumerate(zip(spoke.values(), "sov", strict=True
 
 # %%
 lanes.set_yticks(range(len(spoke)), spoke)
-lanes.set_ylim(-0.6, len(spoke) - 0.4)
+lanes.set_ylim(-0.6, len(spoke) - 0.2)
 lanes.set_title("When each alarm spoke", loc="left", fontsize=10, fontweight="bold")
 for each in (panel, lanes):
     for minute, text in zip(blows, ("load test", "1st blow", "2nd blow"), strict=True):
