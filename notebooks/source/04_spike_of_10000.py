@@ -437,13 +437,13 @@ table.rename(columns="decision {}".format).round().astype(int)
 #   seconds and gives the mean since the collection before. A new pod counts only after a whole window in which it was
 #   ready: that is why a second decision waits until the first one has been measured.
 # - **HPA decides.** It looks every 15 seconds, and the windows have to reach it first. A window that was only partly
-#   in the spike may lie within the tolerance: then nothing happens for another 15 seconds. Deployment and scheduler
-#   take no second.
+#   in the spike may lie within the tolerance: then nothing happens for another 15 seconds. The Deployment, which makes
+#   the pods, and the **scheduler**, which picks a node for each, take no second.
 # - **Karpenter orders a node.** It gathers pending pods until none has come for one second, at most ten, so that one
 #   order serves them all.
 # - **Machine boots; network starts.** The same on your own account. No autoscaler setting shortens it; a smaller
 #   machine image, or spare room that is already there, does.
-# - **Image is pulled.** A new node has no images, and its pods wait in line for theirs.
+# - **Image is pulled.** An image is the packed program. A new node has none, and its pods wait in line for theirs.
 # - **Pod Ready.** A readiness probe would ask the pod before it gets requests; this shop has none yet (lab 03), so a
 #   started container counts as ready.
 #
