@@ -66,12 +66,12 @@ def predict(lab: Lab, because: Any = None, **numbers: Any) -> Prediction:
 def _is_answered(name: str, value: Any) -> bool:
     if is_blank(value):
         return False
-    if not isinstance(plain_or_none(value), int | float | str):
+    if not isinstance(_plain_or_none(value), int | float | str):
         raise UsageError(f"The prediction {name} must be a number, True, False or a text, not {shown(value)}.")
     return True
 
 
-def plain_or_none(value: Any) -> Any:
+def _plain_or_none(value: Any) -> Any:
     """A value as JSON has it, or None for what JSON cannot say."""
     try:
         return plain(value)

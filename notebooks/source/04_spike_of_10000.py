@@ -11,7 +11,7 @@
 # 3. account for every request of a load test, and say what one-minute averages hide;
 # 4. write an autoscaling `behavior` policy, and say what such a policy can and cannot do.
 #
-# **Time:** about 45 minutes, a quarter of it for the three exercises. **You need:** nothing; the lab starts its own
+# **Time:** about 45 minutes, 15 of them for the three exercises. **You need:** nothing; the lab starts its own
 # cluster. Lab 03 is useful, but not required.
 #
 # **Cost:** nothing on the simulated cluster. On EKS about 0.65 US dollars an hour while it runs (an estimate: the
@@ -437,13 +437,13 @@ table.rename(columns="decision {}".format).round().astype(int)
 #   seconds and gives the mean since the collection before. A new pod counts only after a whole window in which it was
 #   ready: that is why a second decision waits until the first one has been measured.
 # - **HPA decides.** It looks every 15 seconds, and the windows have to reach it first. A window that was only partly
-#   in the spike may lie within the tolerance: then nothing happens for another 15 seconds. Deployment and scheduler
-#   take no second.
+#   in the spike may lie within the tolerance: then nothing happens for another 15 seconds. The Deployment, which makes
+#   the pods, and the **scheduler**, which picks a node for each, take no second.
 # - **Karpenter orders a node.** It gathers pending pods until none has come for one second, at most ten, so that one
 #   order serves them all.
 # - **Machine boots; network starts.** The same on your own account. No autoscaler setting shortens it; a smaller
 #   machine image, or spare room that is already there, does.
-# - **Image is pulled.** A new node has no images, and its pods wait in line for theirs.
+# - **Image is pulled.** An image is the packed program. A new node has none, and its pods wait in line for theirs.
 # - **Pod Ready.** A readiness probe would ask the pod before it gets requests; this shop has none yet (lab 03), so a
 #   started container counts as ready.
 #
@@ -543,11 +543,11 @@ for row in seen[seen["desired"] > seen["pods"]].head(1).itertuples():
 
 # %%
 lab.close()
-lab = start_shop("kubernetes/shop", "kubernetes/tuned/frontend-hpa.yaml")
-tuned_looks, tuned_started, tuned_ended = watch_spike(lab, [])
+tuned_lab = start_shop("kubernetes/shop", "kubernetes/tuned/frontend-hpa.yaml")
+tuned_looks, tuned_started, tuned_ended = watch_spike(tuned_lab, [])
 tuned_looks.watch(after_minutes * 60, every_s=10)
-lab.wait("3 min")
-tuned_minutes = measure(tuned_started - timedelta(minutes=4), lab.now() - timedelta(minutes=1))
+tuned_lab.wait("3 min")
+tuned_minutes = measure(tuned_started - timedelta(minutes=4), tuned_lab.now() - timedelta(minutes=1))
 print(f"The first spike lasted {(ended - started).total_seconds():.0f} s, "
       f"the second {(tuned_ended - tuned_started).total_seconds():.0f} s.")
 
@@ -743,4 +743,4 @@ result = labs.Result(
 )
 tuned = {name.replace("%", "percent"): float(value) for name, value in both["tuned"].items()}
 print(labs.save_result(result, run_directory, hypothesis=guess.entries(), requests=complete, tuned=tuned))
-lab.close()
+tuned_lab.close()

@@ -13,11 +13,18 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from labs.course import figures, palette
+from labs.course import figures, lag, palette
 from labs.course.observe import LEAVING, READY, STARTING
 from labs.errors import UsageError
 
 ZERO = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+PANEL_PAIRS = [
+    *palette.LINE_PAIRS,
+    *combinations(palette.STATE_COLOURS.values(), 2),
+    *pairwise(palette.STACK),
+    *pairwise(lag.LOOKS),
+]
+"""Colours that touch or share a panel."""
 ALT = "Ready pods fall from five to two at the fault and are five again after a minute."
 
 
@@ -189,13 +196,12 @@ def test_a_figure_that_cannot_be_saved_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("vision", ["", *palette.VISIONS])
 def test_colours_of_one_panel_are_told_apart_in_every_vision(vision: str) -> None:
-    pairs = [*palette.LINE_PAIRS, *combinations(palette.STATE_COLOURS.values(), 2), *pairwise(palette.STACK)]
-    for one, other in pairs:
+    for one, other in PANEL_PAIRS:
         assert palette.distance(one, other, vision) > 15, (one, other)
 
 
 def test_colours_that_touch_differ_on_grey_paper() -> None:
-    for one, other in [*palette.LINE_PAIRS, *pairwise(palette.STACK), *combinations(palette.STATE_COLOURS.values(), 2)]:
+    for one, other in PANEL_PAIRS:
         assert palette.grey_distance(one, other) > 15, (one, other)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,6 +23,7 @@ GIVEN: dict[str, Any] = {"labs": labs, "math": math, "balancer": BALANCER}
 """What answers may use of the cells above them, beside the helpers in HELPERS."""
 HELPERS = {"05": "def alb("}
 """A text in the cell that defines what the answers of a lab build upon."""
+HANGS_ON_ANSWERS = re.compile(r"labs\.(check|predict)\(|\.verdict\(")
 EXERCISES = [exercise.name for lab in lab_names() for exercise in exercises_of(lab)]
 
 
@@ -82,3 +84,13 @@ def test_the_section_that_the_last_hint_names_is_there(name: str) -> None:
 def printed(path: Path) -> str:
     cells = nbformat.read(path, as_version=4).cells
     return "\n".join(output.get("text", "") for cell in cells for output in cell.get("outputs", ()))
+
+
+@pytest.mark.parametrize("lab", lab_names())
+def test_both_notebooks_show_the_same_beside_what_hangs_on_answers(lab: str) -> None:
+    """They are executed one after the other: the same run, to the byte."""
+    name = SOURCES[lab].with_suffix(".ipynb").name
+    learner, solved = (nbformat.read(folder / name, as_version=4).cells for folder in (NOTEBOOKS, NOTEBOOKS / "solutions"))
+    outputs = {cell["id"]: cell["outputs"] for cell in solved if cell["cell_type"] == "code"}
+    same = [cell for cell in learner if cell["cell_type"] == "code" and not HANGS_ON_ANSWERS.search(cell["source"])]
+    assert [cell["id"] for cell in same if cell["outputs"] != outputs[cell["id"]]] == []

@@ -169,7 +169,7 @@ def end_of_pod(answer: Any, values: Values) -> dict[str, Any]:
         "serves until the last request is through": pause_s >= needed_s,
         "goes soon after": pause_s <= needed_s + SPARE_S,
         "has its time to end": grace_s - pause_s >= values["end_s"],
-        "containers": len(hooks),
+        "containers": len(pauses_s),
     }
 
 
