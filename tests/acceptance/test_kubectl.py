@@ -256,11 +256,6 @@ def test_a_manifest_with_an_unknown_field_is_refused(kubectl: Run) -> None:
     assert 'strict decoding error: unknown field "spec.replicaz"' in refused.error
 
 
-@pytest.mark.parametrize("command", ["exec {pod} -- ls", "port-forward {pod} 8080:80", "attach {pod}"])
-def test_what_is_not_served_fails_at_once(kubectl: Run, pod: str, command: str) -> None:
-    assert kubectl(*command.format(pod=pod).split(), code=1).error
-
-
 TABS = """
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition

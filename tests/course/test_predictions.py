@@ -29,6 +29,12 @@ class StandIn(Lab):
     def _advance(self, length_ns: int) -> None:
         self.time += timedelta(microseconds=length_ns // 1000)
 
+    def live_view(self) -> None:
+        raise UsageError("nothing to see")
+
+    def request_rows(self) -> list[dict[str, Any]]:
+        return []
+
     def close(self) -> None:
         self.is_closed = True
 
