@@ -27,15 +27,6 @@ spec: {selector: {app: web}, ports: [{port: 80}]}
 ---
 apiVersion: v1
 kind: Pod
-metadata: {name: ticker, namespace: default}
-spec:
-  containers:
-  - name: main
-    image: "busybox:1.36"
-    command: [sh, -c, "i=0; while [ $i -lt 40 ]; do echo tick $i; i=$((i+1)); sleep 2; done; exit 1"]
----
-apiVersion: v1
-kind: Pod
 metadata: {name: typo, namespace: default}
 spec: {containers: [{name: main, image: "nginx:1.161"}]}
 """
@@ -59,6 +50,16 @@ socket = portforward(api.connect_get_namespaced_pod_portforward, "web", "default
 socket.setblocking(True)
 socket.sendall(b"GET / HTTP/1.1\\r\\nHost: web\\r\\n\\r\\n")
 print(socket.recv(1000).decode().splitlines()[0])
+"""
+TICKER = """
+apiVersion: v1
+kind: Pod
+metadata: {name: ticker, namespace: default}
+spec:
+  containers:
+  - name: main
+    image: "busybox:1.36"
+    command: [sh, -c, "i=0; while [ $i -lt 40 ]; do echo tick $i; i=$((i+1)); sleep 2; done; exit 1"]
 """
 
 Run = Callable[..., Printed]
@@ -107,6 +108,9 @@ def test_run_attaches_and_removes_the_pod(kubectl: Run) -> None:
 
 
 def test_logs_in_all_forms(kubectl: Run, server: LabServer) -> None:
+    # Its first run must last for as long as the commands here: it begins with them.
+    kubectl("apply", "-f", "-", text=TICKER)
+    server.advance("10s")
     assert kubectl("logs", "ticker", "--tail=1").out.startswith("tick ")
     assert kubectl("logs", "ticker", "--limit-bytes=4").out == "tick"
     assert kubectl("logs", "ticker", "--timestamps", "--tail=1").out.startswith("2026-03-02T09:")
