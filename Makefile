@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lab check bench notebooks clean
+.PHONY: run test lab check bench browser fidelity notebooks lock clean
 
 $(VENV)/.run: requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -18,7 +18,7 @@ run: $(VENV)/.run  ## run labs 03, 04 and 05; results and figures under runs/
 	$(BIN)/python -m labs run
 
 lab: $(VENV)/.run  ## open JupyterLab
-	$(BIN)/python -m labs lab
+	$(BIN)/python -m labs lab $(OPTIONS)
 
 test: $(VENV)/.test  ## every test: units, goldens, house rules, notebooks
 	$(BIN)/python -m labs test
@@ -26,11 +26,27 @@ test: $(VENV)/.test  ## every test: units, goldens, house rules, notebooks
 check: $(VENV)/.test  ## lint, types, layers
 	$(BIN)/python -m labs check
 
+browser: $(VENV)/.test  ## the labs in JupyterLab in a headless Chromium, which must be installed
+	$(BIN)/python -m pip install --disable-pip-version-check -q -e '.[browser]' -c requirements-dev.txt
+	$(BIN)/python -m pytest tests/browser
+
 bench: $(VENV)/.test  ## measured figures, from one run
 	$(BIN)/python -m labs bench
 
+fidelity: $(VENV)/.test  ## rewrite docs/fidelity.md from the recordings of a real control plane
+	PYTHONPATH=.:tests $(BIN)/python -m golden.report
+
 notebooks: $(VENV)/.test  ## rebuild the notebooks from their sources
 	$(BIN)/python -m labs notebooks
+
+PINS := --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml
+
+lock: $(VENV)/.test  ## pin what pyproject.toml asks for anew; versions that still fit stay
+	$(BIN)/python -m pip install --disable-pip-version-check -q uv
+	$(BIN)/uv pip compile $(PINS) -o requirements.txt
+	$(BIN)/uv pip compile $(PINS) --extra test -o requirements-dev.txt
+	cp requirements.txt binder/requirements.txt
+	echo '-e .' >> requirements.txt
 
 clean:
 	rm -rf $(VENV) runs

@@ -16,7 +16,15 @@ from bench.report import Figure, table
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "bench.md"
-MODULES = ("bench.engine", "bench.first_answer", "bench.shop_under_load", "bench.notebooks")
+MODULES = (
+    "bench.engine",
+    "bench.first_answer",
+    "bench.shop_under_load",
+    "bench.scale_figure",
+    "bench.api_rates",
+    "bench.kubectl_commands",
+    "bench.notebooks",
+)
 
 
 def main() -> int:
@@ -26,7 +34,7 @@ def main() -> int:
     for module in MODULES:
         print(f"{module} ...", file=sys.stderr, flush=True)
         finished = subprocess.run(
-            [sys.executable, "-m", module], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
+            [sys.executable, "-m", module, *sys.argv[1:]], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
         )
         figures += [Figure(**json.loads(line)) for line in finished.stdout.splitlines()]
         if finished.returncode:

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from labs.course import figures
+    from labs.course.checks import check
     from labs.course.connect import WaitTimeout, connect
     from labs.course.observe import Observer, alarm_changes, metric_frame, metric_query
     from labs.course.parameters import Choice, Number, Text, check_parameters
+    from labs.course.predictions import predict
+    from labs.course.requests import requests
     from labs.course.results import Result, run_directory, save_result
     from labs.errors import UsageError
 
@@ -26,19 +29,25 @@ __all__ = [
     "UsageError",
     "WaitTimeout",
     "alarm_changes",
+    "check",
     "check_parameters",
     "connect",
     "figures",
     "metric_frame",
     "metric_query",
+    "predict",
+    "requests",
     "run_directory",
     "save_result",
 ]
 
 _MODULES = {
+    "labs.course.checks": ("check",),
     "labs.course.connect": ("WaitTimeout", "connect"),
     "labs.course.observe": ("Observer", "alarm_changes", "metric_frame", "metric_query"),
     "labs.course.parameters": ("Choice", "Number", "Text", "check_parameters"),
+    "labs.course.predictions": ("predict",),
+    "labs.course.requests": ("requests",),
     "labs.course.results": ("Result", "run_directory", "save_result"),
     "labs.errors": ("UsageError",),
 }

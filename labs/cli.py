@@ -44,14 +44,22 @@ def main() -> None:
     help="Folder for the kubeconfig and the certificate; made if missing.",
 )
 @click.option("--speed", default=30.0, show_default=True, help="Times real time while the clock runs by itself.")
-@click.option("--live", is_flag=True, help="The clock runs all the time, not only while a client waits on the server.")
+@click.option("--free-running", is_flag=True, help="The clock runs all the time, not only for waiting clients.")
 @click.option(
     "--manifests", type=click.Path(path_type=Path), multiple=True, help="File or folder to apply at the start."
 )
 @click.option("--port", default=0, help="Port of the Kubernetes API on 127.0.0.1; 0 takes a free one.")
 @click.option("--aws-port", default=0, help="Port of the AWS APIs and the clock; 0 takes a free one.")
+@click.option("--proxied", is_flag=True, help="The live view is also asked for under a proxy's host name.")
 def serve(
-    seed: int, directory: Path, speed: float, live: bool, manifests: tuple[Path, ...], port: int, aws_port: int
+    seed: int,
+    directory: Path,
+    speed: float,
+    free_running: bool,
+    manifests: tuple[Path, ...],
+    port: int,
+    aws_port: int,
+    proxied: bool,
 ) -> None:
     """Serve a simulated cluster on 127.0.0.1 until SIGTERM or the end of standard input.
 
@@ -60,7 +68,7 @@ def serve(
     from labs.server.serve import Options
     from labs.server.serve import serve as serve_lab
 
-    serve_lab(Options(seed, directory, speed, manifests, port, aws_port, live))
+    serve_lab(Options(seed, directory, speed, manifests, port, aws_port, proxied, free_running))
 
 
 @main.command()

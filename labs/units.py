@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from labs.errors import UsageError
 
@@ -50,13 +51,24 @@ def to_ns(value_s: float) -> int:
 
 def rfc3339(ns: int) -> str:
     """``metav1.Time``: UTC, whole seconds, for example ``2026-03-02T09:00:00Z``."""
-    return (_EPOCH + timedelta(seconds=ns // SECOND_NS)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _second_text(ns // SECOND_NS)
 
 
 def rfc3339_micro(ns: int) -> str:
     """``metav1.MicroTime``: UTC with six decimals, for example ``2026-03-02T09:00:00.250000Z``."""
-    micros = ns // MICROSECOND_NS
-    return (_EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{_second_text(ns // SECOND_NS)[:-1]}.{ns % SECOND_NS // MICROSECOND_NS:06d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second_text(seconds: int) -> str:
+    # Almost every text is of a second that another was asked for just before.
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def rfc3339_nano(ns: int) -> str:
+    """UTC with nine decimals, as container runtimes stamp their lines: ``2026-03-02T09:00:00.250000000Z``."""
+    moment = (_EPOCH + timedelta(seconds=ns // SECOND_NS)).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{moment}.{ns % SECOND_NS:09d}Z"
 
 
 def parse_rfc3339(text: str) -> int:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
 from labs.api.bootstrap import bootstrap, new_api_server
 from labs.api.client import Client
+from labs.api.crds.karpenter import install_karpenter
 from labs.api.manifests import parse_manifests
+from labs.api.rest.connects import LogRequest
 from labs.api.rest.handler import RestApi
-from labs.api.rest.subhandlers import LogRequest
 from labs.api.store import Object, Store
 from labs.controlplane.hpa.controller import HpaController
 from labs.controlplane.hpa.readers import MetricReaders
@@ -27,7 +29,7 @@ from labs.controlplane.workloads import MANAGER, start_workload_controllers
 from labs.dataplane.cloud import REGION, ZONES
 from labs.dataplane.database import DatabaseConfig
 from labs.dataplane.dataplane import Dataplane, DataplaneConfig
-from labs.dataplane.logs import LogReader
+from labs.dataplane.logs import LogOptions, LogReader, LogTail
 from labs.dataplane.machines import NodeGroup
 from labs.errors import AwsError, UsageError
 from labs.observability.cloudwatch.alb import AlbPublisher
@@ -84,11 +86,11 @@ class World:
         self.dataplane = Dataplane(
             Client(self.api, "kubelet"),
             self.streams,
-            DataplaneConfig(
-                node_groups=config.node_groups, databases=config.databases, **dict(config.dataplane)
-            ),
+            DataplaneConfig(node_groups=config.node_groups, databases=config.databases, **dict(config.dataplane)),
+            partial(self.cloudwatch.call, "PutMetricData"),
         )
         self.rest.log_reader = _Logs(self.dataplane.logs)
+        self.rest.attendant = self.dataplane.attendant
         self._start_control_plane()
         self._start_observability()
         self.dataplane.start()
@@ -100,6 +102,7 @@ class World:
 
     def _start_control_plane(self) -> None:
         bootstrap(self.api)
+        install_karpenter(self.api)
         start_workload_controllers(self.api)
         Scheduler(Client(self.api, "default-scheduler", "kube-scheduler"), self.streams).start()
         NodeLifecycle(Client(self.api, "node-controller", MANAGER)).start()
@@ -138,7 +141,7 @@ class World:
         kind = next(
             (
                 item
-                for item in self.api.types.values()
+                for item in self.api.all_types()
                 if (item.api_version, item.kind) == (obj.get("apiVersion"), obj.get("kind"))
             ),
             None,
@@ -155,8 +158,8 @@ class World:
         namespace = metadata.get("namespace", "") if kind.is_namespaced else ""
         known = self.store.get(kind.resource, namespace, metadata["name"])
         if known is None:
-            return self.api.create(kind.resource, obj, user="admin", manager=CLUSTER_NAME)
-        return self.api.update(kind.resource, obj, user="admin", manager=CLUSTER_NAME)
+            return self.api.create(kind.resource, obj, kind=kind, user="admin", manager=CLUSTER_NAME)
+        return self.api.update(kind.resource, obj, kind=kind, user="admin", manager=CLUSTER_NAME)
 
     def digest(self) -> str:
         """One text over everything that happened: every write and every request."""
@@ -170,15 +173,13 @@ class _Logs:
     def __init__(self, logs: LogReader) -> None:
         self._logs = logs
 
-    def read(self, request: LogRequest) -> str:
-        """The text. Raises ApiError."""
-        text = self._logs.read(
-            request.namespace,
-            request.pod,
-            request.container,
+    def open(self, request: LogRequest) -> LogTail | None:
+        """The log. Raises ApiError."""
+        options = LogOptions(
             request.is_previous,
             request.tail_lines,
             request.since_ns or 0,
             request.has_timestamps,
+            request.limit_bytes,
         )
-        return text if request.limit_bytes is None else text.encode()[: request.limit_bytes].decode(errors="ignore")
+        return self._logs.open(request.namespace, request.pod, request.container, options, request.follows)

@@ -14,11 +14,13 @@ from labs import errors
 from labs.api import deletion, eviction, subresources
 from labs.api.deletion import DeleteOptions
 from labs.api.fieldsets.applying import apply_configuration
+from labs.api.indexes import add_indexes
 from labs.api.metadata import validate_metadata, validate_metadata_update
 from labs.api.objects import clone
-from labs.api.resources import BY_RESOURCE, ResourceType
+from labs.api.resources import ResourceType
+from labs.api.served import Served, VirtualResource
 from labs.api.store import Object, Store
-from labs.api.strategy import FieldError, Strategy
+from labs.api.strategy import FieldError, Strategy, raise_invalid
 from labs.api.users import Requester
 from labs.errors import ApiError
 from labs.sim.loop import Loop
@@ -50,7 +52,6 @@ SERVER_SET = (
 )
 
 Admission = Callable[["Attributes"], None]
-_PLAIN = Strategy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +69,6 @@ class Attributes:
     is_dry_run: bool = False
 
 
-class VirtualResource(Protocol):
-    """A resource that is computed when it is read, such as ``pods.metrics.k8s.io``."""
-
-    def get(self, namespace: str, name: str) -> Object | None:
-        """The object, or None."""
-        ...
-
-    def list(self, namespace: str | None) -> list[Object]:
-        """All objects (of one namespace), in order of namespace and name."""
-        ...
-
-
 class FieldManagement(Protocol):
     """Keeps ``metadata.managedFields``; see ``labs.api.fieldsets``."""
 
@@ -89,45 +78,50 @@ class FieldManagement(Protocol):
 
 
 @dataclass(slots=True)
-class ApiServer:
+class ApiServer(Served):
     """The write rules in front of the store. ``strategies`` and ``admission`` hold what kinds add."""
 
     loop: Loop
     streams: Streams
     store: Store
-    strategies: dict[str, Strategy] = field(default_factory=dict)
     admission: list[Admission] = field(default_factory=list)
     validating_admission: list[Admission] = field(default_factory=list)
     """Plug-ins that see an object which has passed validation, and only read it."""
-    types: dict[str, ResourceType] = field(default_factory=lambda: dict(BY_RESOURCE))
-    virtual: dict[str, VirtualResource] = field(default_factory=dict)
     fields: FieldManagement | None = None
 
     def __post_init__(self) -> None:
-        self.store.add_index("pods", "spec.nodeName", _node_of)
+        add_indexes(self.store)
 
-    def register_virtual(self, kind: ResourceType, provider: VirtualResource) -> None:
-        """Serve a read-only resource whose objects ``provider`` computes."""
-        self.types[kind.resource] = kind
-        self.virtual[kind.resource] = provider
+    def _put(self, resource: str, obj: Object) -> Object:
+        stored = self.store.put(resource, obj)
+        self.follow(resource, stored)
+        return stored
 
     def create(
         self,
         resource: str,
         obj: Object,
         *,
+        kind: ResourceType | None = None,
         user: Requester = "",
         manager: str = "",
         is_dry_run: bool = False,
         keeps_fields: bool = False,
         warnings: list[str] | None = None,
     ) -> Object:
-        """Store a new object and return it. Raises 409 AlreadyExists, 422 Invalid, 403 of admission."""
-        kind = self.types[resource]
+        """Store a new object and return it; ``kind`` is the version that it is written in, unless it is the stored one.
+
+        Raises 409 AlreadyExists, 422 Invalid, 403 of admission, 405 while the kind's definition is being deleted.
+        """
+        stored_kind = self.type_of(resource)
+        kind = kind or stored_kind
+        if kind.custom is not None and kind.custom.is_terminating:
+            why = "create not allowed while custom resource definition is terminating"
+            raise ApiError(405, "MethodNotAllowed", why, {"group": kind.group, "kind": kind.plural})
         new = clone(obj)
-        strategy = self.strategies.get(resource, _PLAIN)
+        strategy = self.rules(kind)
         metadata = new.setdefault("metadata", {})
-        new["apiVersion"], new["kind"] = kind.api_version, kind.kind
+        new["apiVersion"], new["kind"] = stored_kind.api_version, kind.kind
         for server_set in SERVER_SET:
             metadata.pop(server_set, None)
         strategy.default(new)
@@ -142,7 +136,7 @@ class ApiServer:
         _admit(self.validating_admission, attributes)
         if self.store.get(resource, metadata.get("namespace", ""), name) is not None:
             raise errors.already_exists(resource, name)
-        return new if is_dry_run else self.store.put(resource, new)
+        return new if is_dry_run else self._put(resource, new)
 
     def _record_fields(
         self, kind: ResourceType, new: Object, old: Object | None, manager: str, subresource: str
@@ -180,6 +174,7 @@ class ApiServer:
         resource: str,
         obj: Object,
         *,
+        kind: ResourceType | None = None,
         subresource: str = "",
         user: Requester = "",
         manager: str = "",
@@ -192,18 +187,18 @@ class ApiServer:
         A write that changes nothing keeps the version. An object that is being deleted and loses its last
         finalizer is removed. ``keeps_fields``: managedFields are in ``obj`` already. Raises 404, 409, 422.
         """
-        kind = self.types[resource]
+        kind = kind or self.type_of(resource)
         metadata = obj["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata["name"]
         old = self.store.get(resource, namespace, name)
         if old is None and kind.allows_create_on_update and not subresource:
             return self.create(
-                resource, obj, user=user, manager=manager, is_dry_run=is_dry_run, warnings=warnings
+                resource, obj, kind=kind, user=user, manager=manager, is_dry_run=is_dry_run, warnings=warnings
             )
         if old is None:
             raise errors.not_found(resource, name)
-        strategy = self.strategies.get(resource, _PLAIN)
-        new = self._merge_for_update(kind, clone(obj), old, subresource)
+        strategy = self.rules(kind)
+        new = self._merge_for_update(kind, _own_copy(obj, subresource), old, subresource)
         if not subresource:
             strategy.default(new)
         if not keeps_fields:
@@ -212,21 +207,24 @@ class ApiServer:
         _admit(self.admission, attributes)
         if not subresource:
             strategy.prepare_for_update(new, old)
-        if kind.has_generation and _specification(new) != _specification(old):
+        if kind.has_generation and _specification(kind, new) != _specification(kind, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         self._validate_update(kind, strategy, new, old, subresource)
         _admit(self.validating_admission, attributes)
         if new == old or is_dry_run:
             return new
         if deletion.is_finished(resource, new):
-            return self.store.remove(resource, namespace, name)
-        return self.store.put(resource, new)
+            last = self.store.remove(resource, namespace, name)
+            self.follow(resource, last)
+            return last
+        return self._put(resource, new)
 
     def apply(
         self,
         resource: str,
         config: Object,
         *,
+        kind: ResourceType | None = None,
         subresource: str = "",
         user: Requester = "",
         manager: str = "",
@@ -235,7 +233,7 @@ class ApiServer:
         warnings: list[str] | None = None,
     ) -> tuple[Object, bool]:
         """Server-side apply: the stored object and whether it is new. Raises 404, 409, 422."""
-        kind = self.types[resource]
+        kind = kind or self.type_of(resource)
         metadata = config["metadata"]
         live = self.store.get(resource, metadata.get("namespace", ""), metadata["name"])
         if metadata.get("managedFields"):
@@ -251,7 +249,7 @@ class ApiServer:
         new["metadata"]["resourceVersion"] = metadata.get("resourceVersion") or ""
         if live is None:
             made = self.create(
-                resource, new, user=user, is_dry_run=is_dry_run, keeps_fields=True, warnings=warnings
+                resource, new, kind=kind, user=user, is_dry_run=is_dry_run, keeps_fields=True, warnings=warnings
             )
             return made, True
         if subresource:
@@ -259,6 +257,7 @@ class ApiServer:
         changed = self.update(
             resource,
             new,
+            kind=kind,
             subresource=subresource,
             user=user,
             is_dry_run=is_dry_run,
@@ -272,9 +271,12 @@ class ApiServer:
     ) -> None:
         problems = validate_metadata_update(kind, new["metadata"], old["metadata"])
         if not subresource:
-            problems += strategy.validate_update(new, old)
-            if new.get("spec") != old.get("spec") or "spec" not in new:
-                problems += strategy.validate(new)
+            changed = strategy.validate_update(new, old)
+            is_checked = not strategy.is_ratcheting and (new.get("spec") != old.get("spec") or "spec" not in new)
+            whole = strategy.validate(new) if is_checked else []
+            problems += changed + whole if strategy.compares_first else whole + changed
+        elif subresource == "status":
+            problems += strategy.validate_status(new, old)
         raise_invalid(kind, old["metadata"]["name"], problems)
 
     def _merge_for_update(self, kind: ResourceType, new: Object, old: Object, subresource: str) -> Object:
@@ -295,19 +297,23 @@ class ApiServer:
         if subresource == "status":
             return _with_status(new, old, is_conditional=bool(asked))
         if subresource == "scale":
-            return {**old, "metadata": dict(before), "spec": {**old["spec"], "replicas": new["spec"]["replicas"]}}
+            kept = {**old, "metadata": dict(before)}
+            return subresources.with_replicas(kind, kept, subresources.replicas_of(kind, new) or 0)
         if subresource == "finalize":
             return {**old, "metadata": dict(before), "spec": new.get("spec", {})}
         if "status" in kind.subresources:
             new.pop("status", None)
             if "status" in old:
                 new["status"] = old["status"]
-        new["apiVersion"], new["kind"] = kind.api_version, kind.kind
+        new["apiVersion"], new["kind"] = self.type_of(kind.resource).api_version, kind.kind
         return new
 
     def delete(self, resource: str, namespace: str, name: str, options: DeleteOptions = DeleteOptions()) -> Object:
         """Delete, or begin to; see ``deletion.delete``."""
-        return deletion.delete(self, resource, namespace, name, options)
+        last = deletion.delete(self, resource, namespace, name, options)
+        if not options.is_dry_run:
+            self.follow(resource, last)
+        return last
 
     def bind(self, namespace: str, pod: str, node: str) -> Object:
         """Bind a pod to a node; see ``subresources.bind``."""
@@ -317,13 +323,21 @@ class ApiServer:
         """Evict a pod as its disruption budget allows; see ``eviction.evict``."""
         eviction.evict(self, namespace, pod, options)
 
-    def get_scale(self, resource: str, namespace: str, name: str) -> Object:
+    def get_scale(self, resource: str, namespace: str, name: str, *, kind: ResourceType | None = None) -> Object:
         """A workload's Scale; see ``subresources.get_scale``."""
-        return subresources.get_scale(self, resource, namespace, name)
+        return subresources.get_scale(self, kind or self.type_of(resource), namespace, name)
 
-    def put_scale(self, resource: str, scale: Object, *, user: Requester = "", manager: str = "") -> Object:
+    def put_scale(
+        self,
+        resource: str,
+        scale: Object,
+        *,
+        kind: ResourceType | None = None,
+        user: Requester = "",
+        manager: str = "",
+    ) -> Object:
         """Write a workload's Scale; see ``subresources.put_scale``."""
-        return subresources.put_scale(self, resource, scale, user, manager or str(user))
+        return subresources.put_scale(self, kind or self.type_of(resource), scale, user, manager or str(user))
 
 
 MISSING_VERSION = FieldError(
@@ -335,18 +349,28 @@ def _or_new(warnings: list[str] | None) -> list[str]:
     return [] if warnings is None else warnings
 
 
+def _own_copy(obj: Object, subresource: str) -> Object:
+    """A copy of what a write may change or store. Nobody changes managedFields in place, and they are long."""
+    metadata = dict(obj["metadata"])
+    if subresource == "status":  # only the status, and annotations as they are, are taken from the caller
+        return {**obj, "metadata": metadata, "status": clone(obj.get("status") or {})}
+    kept = metadata.pop("managedFields", None)
+    copied: Object = clone({**obj, "metadata": metadata})
+    if kept is not None:
+        copied["metadata"]["managedFields"] = kept
+    return copied
+
+
 def _admit(plugins: list[Admission], attributes: Attributes) -> None:
     for plugin in plugins:
         plugin(attributes)
 
 
-def _node_of(pod: Object) -> list[str]:
-    node = pod["spec"].get("nodeName")
-    return [node] if node else []
-
-
-def _specification(obj: Object) -> Any:
-    """What metadata.generation counts: the spec, or all of a kind that has none."""
+def _specification(kind: ResourceType, obj: Object) -> Any:
+    """What metadata.generation counts: the spec, or all of a kind that has none; of a custom resource all."""
+    if kind.custom is not None:
+        left_out = ("apiVersion", "metadata", "status" if "status" in kind.subresources else "metadata")
+        return {key: value for key, value in obj.items() if key not in left_out}
     if "spec" in obj:
         return obj["spec"]
     return {key: value for key, value in obj.items() if key not in ("metadata", "status")}
@@ -361,21 +385,3 @@ def _with_status(new: Object, old: Object, *, is_conditional: bool) -> Object:
             if new["metadata"].get(key) is not None:
                 metadata[key] = new["metadata"][key]
     return {**old, "metadata": metadata, "status": new.get("status", {})}
-
-
-def raise_invalid(kind: ResourceType, name: str, problems: list[FieldError]) -> None:
-    """Raise 422 Invalid when there are problems; the text and causes are field.ErrorList's."""
-    if not problems:
-        return
-    problems = list(dict.fromkeys(problems))
-    texts = [f"{problem.field}: {problem.message}" for problem in problems]
-    joined = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
-    dotted = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
-    details: dict[str, Any] = {"name": name} if name else {}
-    if kind.group:
-        details["group"] = kind.group
-    details["kind"] = kind.kind
-    details["causes"] = [
-        {"reason": problem.reason, "message": problem.message, "field": problem.field} for problem in problems
-    ]
-    raise ApiError(422, "Invalid", f'{dotted} "{name}" is invalid: {joined}', details)

@@ -10,16 +10,24 @@ from labs.api.admission.limit_ranger import LimitRanger
 from labs.api.admission.plugins import default_admission
 from labs.api.admission.resource_quota import ResourceQuotas
 from labs.api.apiserver import ApiServer
+from labs.api.crds import karpenter
+from labs.api.crds.registry import CustomResources
 from labs.api.event_expiry import EventExpiry
 from labs.api.fieldsets.manager import FieldManager
+from labs.api.podsecurity.admission import PodSecurity
 from labs.api.rbac.bootstrap import default_policy
 from labs.api.store import Object, Store
 from labs.api.strategies.registry import all_strategies
 from labs.api.strategies.services import SERVICE_RANGE
 from labs.sim.loop import Loop
 from labs.sim.streams import Streams
+from labs.units import rfc3339
 
 MANAGER = "kube-apiserver"
+TOKEN_TRACKING = "kube-apiserver-legacy-service-account-token-tracking"
+"""The config map that says since when tokens of secrets are watched (pkg/controlplane/controller)."""
+SERVER_ADDRESSES = ("10.0.63.4", "10.0.127.4")
+"""The network interfaces that EKS puts into two of the cluster's subnets, out of the nodes' way."""
 SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 PRIORITY_CLASSES = (
     (
@@ -45,8 +53,9 @@ def new_api_server(loop: Loop, streams: Streams, store: Store) -> ApiServer:
         admission=default_admission(store, streams),
         fields=FieldManager(loop),
     )
-    api.validating_admission = [LimitRanger(store).validate, ResourceQuotas(api).admit]
+    api.validating_admission = [LimitRanger(store).validate, PodSecurity(store).admit, ResourceQuotas(api).admit]
     EventExpiry(loop, store)
+    CustomResources(api, karpenter.rules_for)
     return api
 
 
@@ -57,13 +66,35 @@ def bootstrap(api: ApiServer) -> None:
     for name, value, description in PRIORITY_CLASSES:
         body = {"metadata": {"name": name}, "value": value, "description": description}
         _create(api, "priorityclasses.scheduling.k8s.io", body)
+    since = rfc3339(api.loop.now_ns).partition("T")[0]
+    tracking = {"metadata": {"name": TOKEN_TRACKING, "namespace": "kube-system"}, "data": {"since": since}}
+    _create(api, "configmaps", tracking)
     for resource, obj in default_policy():
         _create(api, resource, obj)
+    _publish_the_server(api)
+
+
+def _publish_the_server(api: ApiServer) -> None:
+    """The service ``kubernetes`` and its endpoints, which the server writes itself (pkg/controlplane/reconcilers)."""
     labels = {"component": "apiserver", "provider": "kubernetes"}
     port = {"name": "https", "port": 443, "protocol": "TCP", "targetPort": 443}
-    spec = {"clusterIP": str(SERVICE_RANGE[1]), "ports": [port], "type": "ClusterIP"}
+    spec = {
+        "clusterIP": str(SERVICE_RANGE[1]),
+        "ipFamilyPolicy": "SingleStack",
+        "ports": [port],
+        "sessionAffinity": "None",
+        "type": "ClusterIP",
+    }
     metadata = {"name": "kubernetes", "namespace": "default", "labels": labels}
     _create(api, "services", {"metadata": metadata, "spec": spec})
+    port = {"name": "https", "port": 443, "protocol": "TCP"}
+    metadata = {**metadata, "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}}
+    subset = {"addresses": [{"ip": address} for address in SERVER_ADDRESSES], "ports": [port]}
+    _create(api, "endpoints", {"metadata": metadata, "subsets": [subset]})
+    metadata = {**metadata, "labels": {"kubernetes.io/service-name": "kubernetes"}}
+    endpoints = [{"addresses": [address], "conditions": {"ready": True}} for address in SERVER_ADDRESSES]
+    body = {"metadata": metadata, "addressType": "IPv4", "endpoints": endpoints, "ports": [port]}
+    _create(api, "endpointslices.discovery.k8s.io", body)
 
 
 def _create(api: ApiServer, resource: str, obj: Object) -> None:

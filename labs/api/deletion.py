@@ -16,6 +16,10 @@ from labs.units import SECOND_NS, rfc3339
 if TYPE_CHECKING:
     from labs.api.apiserver import ApiServer
 
+CRDS = "customresourcedefinitions.apiextensions.k8s.io"
+CRD_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
+"""What every definition that is being deleted waits for: the end of its objects."""
+
 PROTECTED_NAMESPACES = ("default", "kube-system", "kube-public")
 
 
@@ -37,6 +41,8 @@ def delete(api: ApiServer, resource: str, namespace: str, name: str, options: De
         raise errors.forbidden(resource, name, "this namespace may not be deleted")
     _check_preconditions(resource, old, options)
     finalizers = finalizers_after(old, options.propagation)
+    if resource == CRDS and "deletionTimestamp" not in old["metadata"]:
+        finalizers = [*finalizers, *({CRD_FINALIZER} - set(finalizers))]
     grace_s = grace_seconds(resource, old, options)
     stays = bool(finalizers) or bool(grace_s) or (resource == "namespaces" and bool(old["spec"].get("finalizers")))
     if not stays:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labs.api.event_correlation import EventCorrelator, Sighting
+from labs.api.event_correlation import COMBINED, EventCorrelator, Sighting
 from labs.api.store import Object
 from labs.errors import ApiError
 from labs.units import rfc3339
@@ -54,9 +54,12 @@ class EventRecorder:
         known.count += 1
         if self._correlator.is_spam(source, now_ns):
             return
-        self._write(known, reference, {"reason": reason, "message": message, "type": type}, host)
+        is_combined = message.startswith(COMBINED)
+        self._write(known, reference, {"reason": reason, "message": message, "type": type}, host, is_combined)
 
-    def _write(self, known: Sighting, reference: dict[str, Any], told: dict[str, str], host: str) -> None:
+    def _write(
+        self, known: Sighting, reference: dict[str, Any], told: dict[str, str], host: str, is_combined: bool
+    ) -> None:
         now = rfc3339(self._api.loop.now_ns)
         stored = self._api.store.get("events", known.namespace, known.name)
         if stored is not None:
@@ -72,8 +75,9 @@ class EventRecorder:
             "lastTimestamp": now,
             "count": known.count,
             "eventTime": None,
-            "reportingComponent": self._component,
-            "reportingInstance": host,
+            # EventAggregate makes its event anew, without these two.
+            "reportingComponent": "" if is_combined else self._component,
+            "reportingInstance": "" if is_combined else host,
         }
         try:
             self._api.create("events", event, user=self._component, manager=self._manager)

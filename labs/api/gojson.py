@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
+
+from labs.api.gosyntax import syntax_fault
 
 _NAMES = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}
 
@@ -13,11 +16,8 @@ def decode(text: str) -> Any:
     """The value that ``text`` spells. Raises ValueError with the decoder's text."""
     try:
         return json.loads(text, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        rest = text[error.pos :].lstrip(" \t\r\n")
-        if not rest or (rest.startswith('"') and error.msg.startswith("Unterminated")):
-            raise ValueError("unexpected end of JSON input") from error
-        raise ValueError(f"invalid character {_rune(rest[0])} {_context(error.msg)}") from error
+    except ValueError as error:
+        raise ValueError(syntax_fault(text)) from error
 
 
 def type_name(value: Any) -> str:
@@ -49,20 +49,14 @@ def is_identical(first: Any, second: Any) -> bool:
     return bool(first == second)
 
 
+def encoded(value: Any) -> str:
+    """``json.Marshal``: compact, and safe to stand in HTML."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"invalid character '{name[0]}' looking for beginning of value")
-
-
-def _context(message: str) -> str:
-    if "property name" in message:
-        return "looking for beginning of object key string"
-    if "delimiter" in message:
-        return "after array element" if message.startswith("Expecting ','") else "after object key"
-    return "after top-level value" if message.startswith("Extra") else "looking for beginning of value"
-
-
-def _rune(letter: str) -> str:
-    return "'\\''" if letter == "'" else f"'{letter}'"
+    raise ValueError(f"{name} is no JSON")
 
 
 def _float(number: float) -> str:

@@ -13,6 +13,7 @@ from labs.api.resources import ResourceType
 from labs.api.strategy import FieldError, forbidden, invalid, required
 
 MAX_ANNOTATIONS_BYTES = 256 * 1024
+STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 
 
 def path_segment(text: str) -> list[str]:
@@ -25,6 +26,7 @@ def path_segment(text: str) -> list[str]:
 NAME_RULES: dict[str, names.Rule] = {
     "namespaces": names.dns1123_label,
     "services": names.dns1035_label,
+    "statefulsets.apps": names.dns1123_label,
     "roles.rbac.authorization.k8s.io": path_segment,
     "rolebindings.rbac.authorization.k8s.io": path_segment,
     "clusterroles.rbac.authorization.k8s.io": path_segment,
@@ -49,8 +51,16 @@ def validate_metadata(kind: ResourceType, metadata: dict[str, Any]) -> list[Fiel
     problems += validate_labels(metadata.get("labels"), "metadata.labels")
     problems += validate_annotations(metadata.get("annotations"), "metadata.annotations")
     problems += _owner_problems(metadata.get("ownerReferences") or [])
-    for finalizer in metadata.get("finalizers") or []:
+    finalizers = metadata.get("finalizers") or []
+    for finalizer in finalizers:
         problems += [invalid("metadata.finalizers", finalizer, text) for text in names.qualified_name(finalizer)]
+    if {"orphan", "foregroundDeletion"} <= set(finalizers):
+        text = "finalizer orphan and foregroundDeletion cannot be both set"
+        problems.append(invalid("metadata.finalizers", finalizers, text))
+    for index, finalizer in enumerate(finalizers):
+        if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
+            text = "name is neither a standard finalizer name nor is it fully qualified"
+            problems.append(invalid(f"metadata.finalizers[{index}]", finalizer, text))
     return problems
 
 

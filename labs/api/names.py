@@ -43,7 +43,11 @@ def dns1123_label(text: str) -> list[str]:
 
 def dns1123_subdomain(text: str) -> list[str]:
     """``IsDNS1123Subdomain``: names of most objects."""
-    errors = _too_long(text, 253)
+    return _subdomain(text, "characters")
+
+
+def _subdomain(text: str, unit: str) -> list[str]:
+    errors = _too_long(text, 253, unit)
     if re.fullmatch(_SUBDOMAIN, text) is None:
         errors.append(_unmatched(f"a lowercase RFC 1123 subdomain {_SUBDOMAIN_RULE}", _SUBDOMAIN, "example.com"))
     return errors
@@ -59,7 +63,10 @@ def dns1035_label(text: str) -> list[str]:
 
 def as_prefix(rule: Rule, text: str) -> list[str]:
     """What is wrong with ``text`` as a ``generateName``: a dash at its end is no fault."""
-    return rule(text[:-2] + "a" if len(text) > 1 and text.endswith("-") else text)
+    if len(text) > 1 and text.endswith("-"):
+        # Upstream puts the letter in place of a byte, which spoils a longer character.
+        text = text[:-2] + "a" if text[-2].isascii() else text[:-1]
+    return rule(text)
 
 
 def qualified_name(text: str) -> list[str]:
@@ -70,7 +77,9 @@ def qualified_name(text: str) -> list[str]:
         return [f"{rule} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"]
     errors = []
     if slash:
-        errors += [f"prefix part {error}" for error in (dns1123_subdomain(prefix) if prefix else ["must be non-empty"])]
+        errors += [
+            f"prefix part {error}" for error in (_subdomain(prefix, "bytes") if prefix else ["must be non-empty"])
+        ]
     errors += [f"name part {error}" for error in (_too_long(name, 63, "bytes") if name else ["must be non-empty"])]
     if re.fullmatch(_LABEL_KEY, name) is None:
         errors.append(f"name part {_unmatched(_KEY_RULE, _LABEL_KEY, 'MyName', 'my.name', '123-abc')}")

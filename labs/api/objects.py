@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 Object = dict[str, Any]
+_LEAVES = frozenset((str, int, bool, float, type(None)))
 
 
 def clone(value: Any) -> Any:
     """A deep copy of JSON data; several times faster than ``copy.deepcopy``."""
     if isinstance(value, dict):
-        return {key: clone(item) if isinstance(item, (dict, list)) else item for key, item in value.items()}
+        # A copy in C, then a look at the values: most objects have more leaves than branches.
+        copied = dict(value)
+        for key, item in value.items():
+            if item.__class__ not in _LEAVES:
+                copied[key] = clone(item)
+        return copied
     if isinstance(value, list):
-        return [clone(item) if isinstance(item, (dict, list)) else item for item in value]
+        return [item if item.__class__ in _LEAVES else clone(item) for item in value]
     return value
 
 

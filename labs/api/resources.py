@@ -6,11 +6,35 @@ Karpenter's kinds from kubernetes-sigs/karpenter pkg/apis/crds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from labs.api.schemas import Definition, definition
 
 READ_VERBS = ("get", "list")
 WITHOUT_DELETECOLLECTION = ("create", "delete", "get", "list", "patch", "update", "watch")
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CustomKind:
+    """What one version of a custom resource takes from its definition; a changed definition makes a new one.
+
+    ``definition`` is the schema as server-side apply reads it; ``scale`` the paths of ``subresources.scale``;
+    ``columns`` the ``additionalPrinterColumns``; ``fields`` what field selectors may name.
+    """
+
+    schema: Mapping[str, Any]
+    definition: Definition
+    singular: str
+    list_kind: str
+    columns: tuple[Mapping[str, Any], ...] = ()
+    scale: Mapping[str, str] | None = None
+    fields: tuple[str, ...] = ()
+    warning: str = ""
+    is_served: bool = True
+    is_terminating: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +43,8 @@ class ResourceType:
 
     ``resource`` is the name used in errors, in the store and by controllers: ``pods``,
     ``deployments.apps``. ``has_generation``: spec changes raise metadata.generation.
-    ``stored_as``: the resource that this one is a view of (``labs.api.views``).
+    ``stored_as``: the resource that this one is a view of (``labs.api.views``). ``custom`` is set for custom
+    resources alone.
     """
 
     group: str
@@ -35,6 +60,7 @@ class ResourceType:
     allows_unconditional_update: bool = True
     allows_create_on_update: bool = False
     stored_as: str = ""
+    custom: CustomKind | None = None
     resource: str = field(init=False)
     api_version: str = field(init=False)
 
@@ -46,8 +72,13 @@ class ResourceType:
 
     @property
     def singular(self) -> str:
-        """Lower-case kind, as discovery names it."""
-        return self.kind.lower()
+        """The name in the singular, as discovery tells it."""
+        return self.custom.singular if self.custom else self.kind.lower()
+
+    @property
+    def list_kind(self) -> str:
+        """The kind of a list of these."""
+        return self.custom.list_kind if self.custom else f"{self.kind}List"
 
     @property
     def group_version_kind(self) -> tuple[str, str, str]:
@@ -103,13 +134,16 @@ BUILT_IN: tuple[ResourceType, ...] = (
         "pods",
         "po",
         categories=("all",),
-        subresources=("status", "binding", "eviction", "log"),
+        subresources=("status", "binding", "eviction", "log", "attach", "exec", "portforward"),
         has_generation=True,
     ),
     _core("Service", "services", "svc", categories=("all",), subresources=("status",), allows_create_on_update=True),
     _core("Endpoints", "endpoints", "ep", allows_create_on_update=True),
     _core("ConfigMap", "configmaps", "cm"),
     _core("Secret", "secrets"),
+    _core("LimitRange", "limitranges", "limits", allows_create_on_update=True),
+    _core("ResourceQuota", "resourcequotas", "quota", subresources=("status",)),
+    _core("PodTemplate", "podtemplates", has_generation=True),
     _core(
         "ReplicationController",
         "replicationcontrollers",
@@ -118,8 +152,6 @@ BUILT_IN: tuple[ResourceType, ...] = (
         subresources=("status", "scale"),
         has_generation=True,
     ),
-    _core("LimitRange", "limitranges", "limits", allows_create_on_update=True),
-    _core("ResourceQuota", "resourcequotas", "quota", subresources=("status",)),
     _core("ServiceAccount", "serviceaccounts", "sa", subresources=("token",)),
     _core("Event", "events", "ev", allows_create_on_update=True),
     _apps("Deployment", "deployments", "deploy"),
@@ -198,6 +230,18 @@ BUILT_IN: tuple[ResourceType, ...] = (
     _rbac("RoleBinding", is_namespaced=True),
     _rbac("Role", is_namespaced=True),
     ResourceType(
+        "apiextensions.k8s.io",
+        "v1",
+        "CustomResourceDefinition",
+        "customresourcedefinitions",
+        is_namespaced=False,
+        short_names=("crd", "crds"),
+        categories=("api-extensions",),
+        subresources=("status",),
+        has_generation=True,
+        allows_unconditional_update=False,
+    ),
+    ResourceType(
         "karpenter.sh",
         "v1",
         "NodePool",
@@ -229,7 +273,14 @@ BUILT_IN: tuple[ResourceType, ...] = (
         has_generation=True,
     ),
 )
+DEFINED_GROUPS = ("karpenter.sh", "karpenter.k8s.aws")
+"""Groups whose rows above give way to their definitions; other built-in kinds may not be defined anew."""
 BY_RESOURCE: dict[str, ResourceType] = {kind.resource: kind for kind in BUILT_IN}
 BY_API_VERSION_AND_KIND: dict[tuple[str, str], ResourceType] = {
     (kind.api_version, kind.kind): kind for kind in BUILT_IN
 }
+
+
+def definition_of(kind: ResourceType) -> Definition | None:
+    """The type of a kind's objects, or None for one that has none."""
+    return kind.custom.definition if kind.custom is not None else definition(*kind.group_version_kind)

@@ -6,12 +6,12 @@ toleration rule is api core/v1 toleration.go.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labs.api.gojson import encoded
 from labs.api.quantity import milli, value
 from labs.api.selectors import Requirement, requirement_faults
 
@@ -33,7 +33,8 @@ _LABEL_OPERATORS = {
     "Lt": "lt",
 }
 _FIELD_OPERATORS = ("In", "NotIn")
-_INTEGER = re.compile("[+-]?[0-9]+", re.ASCII)
+_INTEGER = re.compile("0|-?[1-9][0-9]*", re.ASCII)
+_INT64 = range(-(2**63), 2**63)
 
 
 def tolerates(toleration: Toleration, taint: Taint, *, allows_comparison: bool = False) -> bool:
@@ -55,7 +56,8 @@ def tolerates(toleration: Toleration, taint: Taint, *, allows_comparison: bool =
 
 
 def _compares(operator: str, bound: str, actual: str) -> bool:
-    if _INTEGER.fullmatch(bound) is None or _INTEGER.fullmatch(actual) is None:
+    """``compareNumericValues``: both must be integers in their shortest spelling that fit 64 bits."""
+    if any(_INTEGER.fullmatch(text) is None or int(text) not in _INT64 for text in (bound, actual)):
         return False
     if operator == "Gt":
         return int(actual) > int(bound)
@@ -91,7 +93,7 @@ class NodeSelectorTerm:
             return False
         fields = {"metadata.name": node_name}
         return all(item.matches(labels) for item in self.labels) and all(
-            item.matches({item.key: fields.get(item.key, "")}) for item in self.fields
+            item.matches({item.key: fields.get(item.key, "")}) for item in self.fields if node_name
         )
 
 
@@ -165,14 +167,14 @@ def _field_faults(item: Mapping[str, Any]) -> list[str]:
         return [_unsupported(operator, _FIELD_OPERATORS)]
     values = item.get("values")
     if len(values or ()) != 1:
-        listed = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+        listed = encoded(values)
         return [f"values: Invalid value: {listed}: must have one element"]
     return []
 
 
 def _unsupported(operator: str, supported: tuple[str, ...]) -> str:
     texts = ", ".join(f'"{name}"' for name in supported)
-    return f"operator: Unsupported value: {json.dumps(operator)}: supported values: {texts}"
+    return f"operator: Unsupported value: {encoded(operator)}: supported values: {texts}"
 
 
 def _joined(faults: Iterable[str]) -> str | None:

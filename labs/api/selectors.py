@@ -6,20 +6,21 @@ ValueError with upstream's text.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from labs.api import names
+from labs.api.gojson import encoded
+from labs.api.gotext import quoted
 
 _BINARY_OPERATORS = ("in", "notin", "=", "==", "!=", "gt", "lt")
 _OPERATOR_OF_TOKEN = {"in": "in", "notin": "notin", "=": "=", "==": "==", "!=": "!=", ">": "gt", "<": "lt"}
 _OPERATOR_OF_EXPRESSION = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
 _INTEGER = re.compile("[+-]?[0-9]+", re.ASCII)
-_TOKEN = re.compile(r"==|!=|[=!(),<>]|[^=!(),<> \t\r\n]+")
+_TOKEN = re.compile(r"[ \t\r\n]*(==|!=|[=!(),<>]|[^=!(),<> \t\r\n\0]+)\0?")
 _END = ""
 
 
@@ -99,6 +100,14 @@ def parse_label_selector(text: str) -> LabelSelector:
     return LabelSelector(tuple(sorted(_Parser(text).parse(), key=lambda item: item.key)))
 
 
+def selector_of(workload: Mapping[str, Any]) -> LabelSelector:
+    """The parsed ``spec.selector`` of a workload; that of a ReplicationController is a plain map."""
+    selector = (workload.get("spec") or {}).get("selector")
+    if workload.get("kind") == "ReplicationController":
+        selector = {"matchLabels": selector or {}}
+    return selector_from_label_selector(selector)
+
+
 def selector_from_label_selector(selector: Mapping[str, Any] | None) -> LabelSelector:
     """The selector of a ``metav1.LabelSelector``: None selects nothing, ``{}`` everything. Raises ValueError."""
     if selector is None:
@@ -109,14 +118,6 @@ def selector_from_label_selector(selector: Mapping[str, Any] | None) -> LabelSel
         for item in selector.get("matchExpressions") or ()
     )
     return _selector(pairs, expressions)
-
-
-def selector_of_workload(workload: Mapping[str, Any]) -> LabelSelector:
-    """The selector of a workload: a plain map of labels in a ReplicationController, else a LabelSelector."""
-    selector = workload["spec"].get("selector")
-    if workload.get("kind") == "ReplicationController" and selector is not None:
-        selector = {"matchLabels": selector}
-    return selector_from_label_selector(selector)
 
 
 def format_label_selector(selector: Mapping[str, Any] | None) -> str:
@@ -166,7 +167,9 @@ def parse_field_selector(text: str) -> FieldSelector:
         if parts is None:
             raise ValueError(f"invalid selector: '{text}'; can't understand '{term}'")
         name, operator, raw = parts.groups()
-        found.append(FieldRequirement(name, "!=" if operator == "!=" else "=", _unescaped(raw)))
+        value = _unescaped(raw)
+        if name or value:  # upstream's transformation drops a term of two empty sides
+            found.append(FieldRequirement(name, "!=" if operator == "!=" else "=", value))
     return FieldSelector(tuple(found))
 
 
@@ -181,12 +184,14 @@ def requirement(key: str, operator: str, values: tuple[str, ...]) -> Requirement
 def requirement_faults(key: str, operator: str, values: tuple[str, ...], no_values: str = "null") -> list[str]:
     """What ``NewRequirement`` would say is wrong, each fault with its field; ``no_values`` prints an empty list."""
     faults = [f"key: {fault}" for fault in _faults(key, names.qualified_name(key))]
-    listed = json.dumps(values, ensure_ascii=False, separators=(",", ":")) if values else no_values
+    listed = encoded(values) if values else no_values
     if operator in ("in", "notin") and not values:
         faults.append(f"values: Invalid value: {listed}: for 'in', 'notin' operators, values set can't be empty")
     if operator in ("exists", "!") and values:
         faults.append(f"values: Invalid value: {listed}: values set must be empty for exists and does not exist")
     if operator in ("gt", "lt"):
+        if len(values) != 1:
+            faults.append(f"values: Invalid value: {listed}: for 'Gt', 'Lt' operators, exactly one value is required")
         faults += [
             f"values[{index}]: {fault}"
             for index, value in enumerate(values)
@@ -205,16 +210,24 @@ def _selector(
     found = [requirement(key, "=", (value,)) for key, value in sorted(pairs)]
     for key, operator, values in expressions:
         if operator not in _OPERATOR_OF_EXPRESSION:
-            raise ValueError(f"{_quoted(operator)} is not a valid label selector operator")
+            raise ValueError(f"{quoted(operator)} is not a valid label selector operator")
         found.append(requirement(key, _OPERATOR_OF_EXPRESSION[operator], values))
     return LabelSelector(tuple(sorted(found, key=lambda item: item.key)))
+
+
+def _tokens(text: str) -> Iterator[str]:
+    """The words of the lexer, which ends at a NUL; the one right after a word only ends that word."""
+    position = 0
+    while found := _TOKEN.match(text, position):
+        yield found[1]
+        position = found.end()
 
 
 class _Parser:
     """The recursive descent of labels.Parse; the end of the text reads as an empty token."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = _TOKEN.findall(text.partition("\0")[0])
+        self._tokens = list(_tokens(text))
         self._position = 0
 
     def parse(self) -> list[Requirement]:
@@ -309,11 +322,7 @@ def _is_word(token: str) -> bool:
 
 def _faults(value: str, errors: list[str]) -> list[str]:
     """``field.Invalid`` without its path: none or one."""
-    return [f"Invalid value: {_quoted(value)}: {'; '.join(errors)}"] if errors else []
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return [f"Invalid value: {quoted(value)}: {'; '.join(errors)}"] if errors else []
 
 
 def _integer(text: str) -> int | None:

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from labs.api.resources import ResourceType
+from labs.errors import ApiError
+
 Object = dict[str, Any]
 
 
@@ -65,7 +68,8 @@ def not_supported(field: str, value: Any, supported: Iterable[str]) -> FieldErro
 
 def too_long(field: str, limit_bytes: int) -> FieldError:
     """``field.TooLong``."""
-    return FieldError("FieldValueTooLong", field, f"Too long: may not be more than {limit_bytes} bytes")
+    unit = "byte" if limit_bytes == 1 else "bytes"
+    return FieldError("FieldValueTooLong", field, f"Too long: may not be more than {limit_bytes} {unit}")
 
 
 def _nothing(obj: Object) -> None:
@@ -86,10 +90,35 @@ def _no_update_errors(new: Object, old: Object) -> list[FieldError]:
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """``default`` fills what the API defaults; ``prepare_*`` resets what a client may not set."""
+    """``default`` fills what the API defaults; ``prepare_*`` resets what a client may not set.
+
+    ``compares_first``: an update is compared with the old object before it is validated as a whole.
+    """
 
     default: Callable[[Object], None] = _nothing
     prepare_for_create: Callable[[Object], None] = _nothing
     prepare_for_update: Callable[[Object, Object], None] = _nothing_on_update
     validate: Callable[[Object], list[FieldError]] = _no_errors
     validate_update: Callable[[Object, Object], list[FieldError]] = _no_update_errors
+    validate_status: Callable[[Object, Object], list[FieldError]] = _no_update_errors
+    is_ratcheting: bool = False
+    """``validate_update`` is the whole check of an update, and lets pass what was wrong before it."""
+    compares_first: bool = False
+
+
+def raise_invalid(kind: ResourceType, name: str, problems: list[FieldError]) -> None:
+    """Raise 422 Invalid when there are problems; the text and causes are field.ErrorList's."""
+    if not problems:
+        return
+    problems = list(dict.fromkeys(problems))
+    texts = [f"{problem.field}: {problem.message}" for problem in problems]
+    joined = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
+    dotted = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
+    details: dict[str, Any] = {"name": name} if name else {}
+    if kind.group:
+        details["group"] = kind.group
+    details["kind"] = kind.kind
+    details["causes"] = [
+        {"reason": problem.reason, "message": problem.message, "field": problem.field} for problem in problems
+    ]
+    raise ApiError(422, "Invalid", f'{dotted} "{name}" is invalid: {joined}', details)

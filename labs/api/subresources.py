@@ -8,9 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from labs import errors
-from labs.api.selectors import selector_of_workload
+from labs.api.objects import at
+from labs.api.resources import ResourceType
+from labs.api.selectors import selector_of
 from labs.api.store import Object
 from labs.api.users import Requester
+from labs.errors import ApiError
 from labs.units import rfc3339
 
 if TYPE_CHECKING:
@@ -50,10 +53,49 @@ def bind(api: ApiServer, namespace: str, name: str, node_name: str) -> Object:
     return api.store.put("pods", {**pod, "metadata": metadata, "spec": spec, "status": status})
 
 
-def get_scale(api: ApiServer, resource: str, namespace: str, name: str) -> Object:
-    """The ``autoscaling/v1`` Scale of a workload. Raises 404."""
-    workload = api.require(resource, namespace, name)
+def _replicas_path(kind: ResourceType, key: str) -> list[str]:
+    """Where a kind keeps what ``key`` (specReplicasPath, statusReplicasPath) stands for."""
+    if kind.custom is not None and kind.custom.scale is not None:
+        return kind.custom.scale[key].removeprefix(".").split(".")
+    return [key.removesuffix("ReplicasPath"), "replicas"]
+
+
+def replicas_of(kind: ResourceType, obj: Object) -> int | None:
+    """The number of replicas that an object asks for, None where it does not say."""
+    found: int | None = at(obj, *_replicas_path(kind, "specReplicasPath"))
+    return found
+
+
+def with_replicas(kind: ResourceType, obj: Object, count: int) -> Object:
+    """The object asking for ``count`` replicas."""
+    return _with(obj, _replicas_path(kind, "specReplicasPath"), count)
+
+
+def _with(value: Any, path: list[str], leaf: Any) -> dict[str, Any]:
+    inner = dict(value or {})
+    inner[path[0]] = leaf if len(path) == 1 else _with(inner.get(path[0]), path[1:], leaf)
+    return inner
+
+
+def _selector_text(kind: ResourceType, workload: Object) -> str:
+    if kind.custom is None:
+        return str(selector_of(workload))
+    path = (kind.custom.scale or {}).get("labelSelectorPath") or ""
+    return str(at(workload, *path.removeprefix(".").split(".")) or "") if path else ""
+
+
+def get_scale(api: ApiServer, kind: ResourceType, namespace: str, name: str) -> Object:
+    """The ``autoscaling/v1`` Scale of a workload. Raises 404, and 500 where a custom one does not say its size."""
+    workload = api.require(kind.resource, namespace, name)
     metadata = workload["metadata"]
+    replicas = replicas_of(kind, workload)
+    if replicas is None and kind.custom is not None:
+        path = (kind.custom.scale or {})["specReplicasPath"]
+        raise ApiError(
+            500, "InternalError", f'Internal error occurred: the spec replicas field "{path}" does not exist'
+        )
+    status: dict[str, Any] = {"replicas": at(workload, *_replicas_path(kind, "statusReplicasPath")) or 0}
+    selector = _selector_text(kind, workload)
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
@@ -62,27 +104,22 @@ def get_scale(api: ApiServer, resource: str, namespace: str, name: str) -> Objec
             for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
             if key in metadata
         },
-        "spec": {"replicas": workload["spec"].get("replicas", 1)},
-        "status": {
-            "replicas": (workload.get("status") or {}).get("replicas", 0),
-            "selector": str(selector_of_workload(workload)),
-        },
+        "spec": {"replicas": 1 if replicas is None else replicas},
+        "status": {**status, **({"selector": selector} if selector or kind.custom is None else {})},
     }
 
 
-def put_scale(api: ApiServer, resource: str, scale: Object, user: Requester, manager: str) -> Object:
-    """Write spec.replicas of a workload through its Scale. Raises 404, 409 on a stale version, 422."""
+def put_scale(api: ApiServer, kind: ResourceType, scale: Object, user: Requester, manager: str) -> Object:
+    """Write the replicas of a workload through its Scale. Raises 404, 409 on a stale version, 422."""
     metadata = scale["metadata"]
     name = metadata["name"]
-    workload = api.require(resource, metadata["namespace"], name)
-    replicas = (scale.get("spec") or {}).get("replicas", 0)
+    workload = api.require(kind.resource, metadata.get("namespace", ""), name)
+    replicas = (scale.get("spec") or {}).get("replicas") or 0
     if replicas < 0:
         raise errors.invalid_field("Scale.autoscaling", name, "spec.replicas", replicas, NOT_NEGATIVE)
     version = metadata.get("resourceVersion") or workload["metadata"]["resourceVersion"]
-    changed = {
-        **workload,
-        "metadata": {**workload["metadata"], "resourceVersion": version},
-        "spec": {**workload["spec"], "replicas": replicas},
-    }
-    api.update(resource, changed, subresource="scale", user=user, manager=manager)
-    return get_scale(api, resource, metadata["namespace"], name)
+    changed = with_replicas(
+        kind, {**workload, "metadata": {**workload["metadata"], "resourceVersion": version}}, replicas
+    )
+    api.update(kind.resource, changed, kind=kind, subresource="scale", user=user, manager=manager)
+    return get_scale(api, kind, metadata.get("namespace", ""), name)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from labs.api.crds.kinds import as_read
 from labs.api.resources import ResourceType
 from labs.api.store import Object
 
@@ -51,8 +52,15 @@ _EVENT_FIELDS = {
 
 def to_view(kind: ResourceType, obj: Object) -> Object:
     """A stored object as ``kind`` shows it; itself where ``kind`` is what is stored."""
+    if kind.custom is not None:
+        return {**as_read(kind, obj), "apiVersion": kind.api_version}
     found = _VIEWS.get((kind.api_version, kind.kind))
     return obj if found is None else {**found[0](obj), "apiVersion": kind.api_version, "kind": kind.kind}
+
+
+def written_kind(kind: ResourceType) -> ResourceType | None:
+    """The version whose rules a write keeps, where it is another than the stored one: that of custom resources."""
+    return kind if kind.custom is not None else None
 
 
 def to_stored(kind: ResourceType, obj: Object) -> Object:
@@ -99,6 +107,7 @@ def _hpa_view(hpa: Object) -> Object:
         if resource.get("name") == "cpu" and "averageUtilization" in (resource.get("current") or {}):
             status["currentCPUUtilizationPercentage"] = resource["current"]["averageUtilization"]
     noted[CONDITIONS] = status.pop("conditions", None)
+    status.setdefault("currentReplicas", 0)
     annotations = dict(hpa["metadata"].get("annotations") or {})
     annotations |= {key: json.dumps(value, separators=(",", ":")) for key, value in noted.items() if value}
     metadata = {**hpa["metadata"], **({"annotations": annotations} if annotations else {})}
@@ -108,7 +117,7 @@ def _hpa_view(hpa: Object) -> Object:
 def _hpa_stored(hpa: Object) -> Object:
     spec, status, metadata = dict(hpa.get("spec") or {}), dict(hpa.get("status") or {}), dict(hpa["metadata"])
     annotations = dict(metadata.pop("annotations", None) or {})
-    kept = {key: json.loads(annotations.pop(key)) for key in _KEPT if key in annotations}
+    kept = {key: _read(key, annotations.pop(key)) for key in _KEPT if key in annotations}
     metrics = [_new_metric(metric, "target") for metric in kept.get(METRICS) or ()]
     share = spec.pop("targetCPUUtilizationPercentage", None)
     if share is not None:
@@ -119,6 +128,8 @@ def _hpa_stored(hpa: Object) -> Object:
     if kept.get(BEHAVIOR):
         spec["behavior"] = _with_json_names(kept[BEHAVIOR])
     status.pop("currentCPUUtilizationPercentage", None)
+    if status.get("currentReplicas") == 0:
+        del status["currentReplicas"]
     if kept.get(CURRENT_METRICS):
         status["currentMetrics"] = [_new_metric(metric, "current") for metric in kept[CURRENT_METRICS]]
     if kept.get(CONDITIONS):
@@ -126,6 +137,20 @@ def _hpa_stored(hpa: Object) -> Object:
     if annotations:
         metadata["annotations"] = annotations
     return {**hpa, "metadata": metadata, "spec": spec, "status": status}
+
+
+def _read(key: str, text: str) -> Any:
+    """What an annotation keeps; None for what somebody wrote there that it cannot be, as upstream ignores it."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if key == BEHAVIOR:
+        return found if isinstance(found, dict) else None
+    fits = isinstance(found, list) and all(
+        isinstance(each, dict) and isinstance(each.get("type"), str) for each in found
+    )
+    return found if fits else None
 
 
 _KEPT = (METRICS, CURRENT_METRICS, CONDITIONS, BEHAVIOR)

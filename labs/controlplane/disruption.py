@@ -158,7 +158,7 @@ class DisruptionController(Controller):
 
     def _scale_of(self, pod: Object, owner: dict[str, str]) -> tuple[str, int]:
         namespace = pod["metadata"]["namespace"]
-        kinds = {(kind.api_version, kind.kind): kind for kind in self.client.api.types.values()}
+        kinds = {(kind.api_version, kind.kind): kind for kind in self.client.api.all_types()}
         while True:
             kind = kinds.get((owner["apiVersion"], owner["kind"]))
             found = self.client.get(kind.resource, namespace, owner["name"]) if kind else None

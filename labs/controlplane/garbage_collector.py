@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labs.api.client import Client
-from labs.api.deletion import DeleteOptions
+from labs.api.deletion import CRDS, DeleteOptions
 from labs.api.resources import ResourceType
 from labs.api.store import Object, WatchEvent
 from labs.controlplane.runtime import Component, WorkQueue
@@ -54,17 +54,25 @@ class GarbageCollector(Component):
         super().__init__(client)
         self._queue: WorkQueue[ItemKey] = WorkQueue(client.loop, self._work)
         self._types: dict[tuple[str, str], ResourceType] = {}
+        self._watched: dict[str, None] = {}
 
     def start(self) -> None:
-        """Watch every resource."""
+        """Watch every resource, also those that are served later."""
+        self._learn()
+
+    def _learn(self) -> None:
         api = self.client.api
         self._types = {
-            (kind.api_version, kind.kind): kind for kind in api.types.values() if kind.resource not in api.virtual
+            (kind.api_version, kind.kind): kind for kind in api.all_types() if kind.resource not in api.virtual
         }
         for kind in self._types.values():
-            self.watch(kind.resource, self._on_change)
+            if kind.resource not in self._watched:
+                self._watched[kind.resource] = None
+                self.watch(kind.resource, self._on_change)
 
     def _on_change(self, event: WatchEvent) -> None:
+        if event.resource == CRDS:
+            self._learn()
         metadata = event.object["metadata"]
         references = _references(event.object)
         before = _references(event.previous) if event.previous is not None else []
@@ -92,9 +100,9 @@ class GarbageCollector(Component):
                 self._queue.add((kind.resource, owner["metadata"].get("namespace", ""), owner["metadata"]["name"]))
 
     def _dependents(self, uid: str) -> Iterator[tuple[str, Object]]:
-        for kind in self._types.values():
-            for obj in self.client.owned_by(kind.resource, uid):
-                yield kind.resource, obj
+        for resource in self._watched:
+            for obj in self.client.owned_by(resource, uid):
+                yield resource, obj
 
     def _owner(self, reference: Reference, namespace: str) -> tuple[ResourceType | None, Object | None]:
         kind = self._types.get((reference["apiVersion"], reference["kind"]))

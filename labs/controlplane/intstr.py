@@ -5,12 +5,11 @@ Source: apimachinery pkg/util/intstr/intstr.go (GetScaledValueFromIntOrPercent).
 
 from __future__ import annotations
 
-import json
-import re
+import math
+
+from labs.api.gotext import atoi_fault, quoted
 
 IntOrPercent = int | str
-
-_INTEGER = re.compile("[+-]?[0-9]+", re.ASCII)
 
 
 def scaled_value(value: IntOrPercent | None, total: int, *, rounds_up: bool) -> int:
@@ -22,21 +21,16 @@ def scaled_value(value: IntOrPercent | None, total: int, *, rounds_up: bool) -> 
     if not value.endswith("%"):
         raise ValueError("invalid value for IntOrString: invalid type: string is not a percentage")
     number = value[:-1]
-    fault = _atoi_fault(number)
+    fault = atoi_fault(number)
     if fault:
         raise ValueError(
-            f"invalid value for IntOrString: invalid value {_quoted(value)}: "
-            f"strconv.Atoi: parsing {_quoted(number)}: {fault}"
+            f"invalid value for IntOrString: invalid value {quoted(value)}: "
+            f"strconv.Atoi: parsing {quoted(number)}: {fault}"
         )
-    product = int(number) * total
-    return -(-product // 100) if rounds_up else product // 100
+    share = float(int(number)) * float(total) / 100
+    return _int64(math.ceil(share) if rounds_up else math.floor(share))
 
 
-def _atoi_fault(text: str) -> str:
-    if _INTEGER.fullmatch(text) is None:
-        return "invalid syntax"
-    return "" if -(2**63) <= int(text) < 2**63 else "value out of range"
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _int64(number: int) -> int:
+    """What a conversion from float64 leaves; one that does not fit becomes the smallest number."""
+    return number if -(2**63) <= number < 2**63 else -(2**63)

@@ -112,10 +112,11 @@ class NamespaceController(Controller):
         return remaining
 
     def _write_conditions(self, namespace: Object, remaining: list[Object]) -> None:
-        kinds = {(kind.api_version, kind.kind): kind for kind in self.client.api.types.values()}
+        kinds = {(kind.group, kind.kind): kind for kind in self.client.api.types.values()}
         counts: Counter[str] = Counter()
         for obj in remaining:
-            kind = kinds[obj["apiVersion"], obj["kind"]]
+            group, slash, _ = obj["apiVersion"].partition("/")
+            kind = kinds[group if slash else "", obj["kind"]]
             counts[f"{kind.plural}.{kind.group}"] += 1
         finalizers = Counter(name for obj in remaining for name in obj["metadata"].get("finalizers") or ())
         before = {item["type"]: item for item in (namespace.get("status") or {}).get("conditions") or ()}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from labs.api.client import Client
-from labs.api.selectors import selector_of_workload
+from labs.api.selectors import selector_of
 from labs.api.store import Object, WatchEvent
 from labs.controlplane.runtime import controller_of, owner_reference
 
@@ -49,7 +49,7 @@ def claim(client: Client, resource: str, owner: Object, accepts: Callable[[Objec
     is being deleted does neither. ``accepts`` narrows what may be adopted.
     """
     metadata = owner["metadata"]
-    selector = selector_of_workload(owner)
+    selector = selector_of(owner)
     is_leaving = "deletionTimestamp" in metadata
     claimed = []
     for obj in controlled_by(client, resource, metadata["uid"]):
@@ -98,5 +98,5 @@ def owners_selecting(client: Client, resource: str, event: WatchEvent) -> Iterat
     if not labels:
         return
     for owner in client.list(resource, metadata.get("namespace", "")):
-        if selector_of_workload(owner).matches(labels):
+        if selector_of(owner).matches(labels):
             yield owner["metadata"]["name"]

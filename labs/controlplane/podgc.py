@@ -5,6 +5,8 @@ Source: kubernetes/kubernetes pkg/controller/podgc/gc_controller.go.
 
 from __future__ import annotations
 
+from typing import Any
+
 from labs.api.client import Client
 from labs.api.deletion import DeleteOptions
 from labs.api.store import Object
@@ -44,11 +46,11 @@ class PodGarbageCollector(Component):
             self._delete(pod)
         for pod in pods:
             if self._is_out_of_service(pod):
-                self._fail_and_delete(pod, "PodGC: node is out of service")
+                self._fail_and_delete(pod)
         self._collect_orphans(pods)
         for pod in pods:
             if is_leaving(pod) and not pod["spec"].get("nodeName"):
-                self._delete(pod)
+                self._fail_and_delete(pod)
         self.client.loop.after(PERIOD_NS, self._pass)
 
     def _is_out_of_service(self, pod: Object) -> bool:
@@ -73,25 +75,29 @@ class PodGarbageCollector(Component):
             if pod["spec"].get("nodeName") in gone:
                 self._fail_and_delete(pod, "PodGC: node no longer exists")
 
-    def _fail_and_delete(self, pod: Object, message: str) -> None:
+    def _fail_and_delete(self, pod: Object, disruption: str = "") -> None:
+        """Mark a pod Failed, and as disrupted where a text says by what, and take it away."""
         metadata = pod["metadata"]
         current = self.client.get("pods", metadata["namespace"], metadata["name"])
         if current is None:
             return
         if not is_terminal(current):
-            status = current.get("status") or {}
-            condition = {
-                "type": "DisruptionTarget",
-                "status": "True",
-                "lastProbeTime": None,
-                "lastTransitionTime": rfc3339(self.client.now_ns),
-                "reason": "DeletionByPodGC",
-                "message": message,
-            }
-            others = [item for item in status.get("conditions") or () if item["type"] != "DisruptionTarget"]
-            status = {**status, "phase": "Failed", "conditions": [*others, condition]}
+            status = {**(current.get("status") or {}), "phase": "Failed"}
+            if disruption:
+                others = [item for item in status.get("conditions") or () if item["type"] != "DisruptionTarget"]
+                status["conditions"] = [*others, self._disrupted(disruption)]
             self.client.set_status("pods", current, status)
         self._delete(pod)
+
+    def _disrupted(self, message: str) -> dict[str, Any]:
+        return {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "lastProbeTime": None,
+            "lastTransitionTime": rfc3339(self.client.now_ns),
+            "reason": "DeletionByPodGC",
+            "message": message,
+        }
 
     def _delete(self, pod: Object) -> None:
         metadata = pod["metadata"]

@@ -1,7 +1,7 @@
-"""The ReplicaSet controller: as many pods as asked for; and the same for ReplicationControllers.
+"""The ReplicaSet controller: as many pods as asked for. ReplicationControllers follow the same rules.
 
 Source: kubernetes/kubernetes pkg/controller/replicaset/{replica_set,replica_set_utils}.go,
-pkg/controller/replication/{replication_controller,conversion}.go.
+pkg/controller/replication/conversion.go.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from labs.api.client import Client
-from labs.api.selectors import selector_of_workload
+from labs.api.selectors import selector_of
 from labs.api.store import Object, WatchEvent
 from labs.controlplane import pods as pod_facts
 from labs.controlplane.ownership import (
@@ -26,7 +26,7 @@ from labs.controlplane.runtime import Controller, controller_of, owner_reference
 from labs.errors import ApiError
 from labs.units import SECOND_NS, rfc3339
 
-REPLICA_SETS = "replicasets.apps"
+REPLICA_SETS, REPLICA_SET = "replicasets.apps", "ReplicaSet"
 BURST_REPLICAS = 500
 """Most pods that one sync creates or deletes."""
 
@@ -91,7 +91,7 @@ def status_of(counts: Counts, generation: int, conditions: list[dict[str, Any]])
 def tally_values(pod: Object) -> Iterator[str]:
     """What a ReplicaSet counts its pod as; sizes of this index make a sync's cost independent of the set's size."""
     owner = controller_of(pod)
-    if owner is None or owner["kind"] != "ReplicaSet":
+    if owner is None or owner["kind"] not in ("ReplicaSet", "ReplicationController"):
         return
     uid = owner["uid"]
     yield f"{uid} {_text_of(pod['metadata'].get('labels') or {})}"
@@ -117,17 +117,14 @@ class ReplicaSetController(Controller):
     """Creates and deletes the pods of ReplicaSets, and counts them."""
 
     resource: ClassVar[str] = REPLICA_SETS
-    kind: ClassVar[str] = "ReplicaSet"
+    kind: ClassVar[str] = REPLICA_SET
 
     def start(self) -> None:
-        """Watch the sets and pods."""
+        """Watch ReplicaSets and pods."""
         index_orphans(self.client, "pods")
-        self._index()
+        self.client.api.store.add_index("pods", TALLY, tally_values)
         self.watch(self.resource, self.enqueue_object)
         self.watch("pods", self._on_pod)
-
-    def _index(self) -> None:
-        self.client.api.store.add_index("pods", TALLY, tally_values)
 
     def _on_pod(self, event: WatchEvent) -> None:
         self.enqueue_controller_of(event, self.kind)
@@ -180,7 +177,7 @@ class ReplicaSetController(Controller):
             replica_set["spec"].get("minReadySeconds")
             or store.index_size("pods", "owner", uid) != owned
             or store.index_size("pods", ORPHANS, replica_set["metadata"]["namespace"])
-            or not selector_of_workload(replica_set).matches(labels)
+            or not selector_of(replica_set).matches(labels)
             or BOUND_LABELS in str((labels, replica_set["spec"]["selector"]))
         ):
             return None
@@ -219,19 +216,18 @@ class ReplicaSetController(Controller):
         return first
 
     def _related_pods(self, replica_set: Object) -> list[Object]:
-        """The pods of every ReplicaSet of the same controller."""
+        """The pods of every set of the same controller."""
         owner = controller_of(replica_set)
         sets = [replica_set] if owner is None else controlled_by(self.client, self.resource, owner["uid"])
         return [pod for item in sets for pod in controlled_by(self.client, "pods", item["metadata"]["uid"])]
 
     def _write_status(self, replica_set: Object, counts: Counts, error: ApiError | None) -> None:
         conditions = failure_conditions(replica_set, counts.replicas, error, self.client.now_ns)
-        status = self._status(counts, replica_set["metadata"].get("generation", 0), conditions)
+        status = status_of(counts, replica_set["metadata"].get("generation", 0), conditions)
+        if self.kind != REPLICA_SET:
+            del status["terminatingReplicas"]
         if status != replica_set.get("status"):
             self.client.update_status(self.resource, {**replica_set, "status": status})
-
-    def _status(self, counts: Counts, generation: int, conditions: list[dict[str, Any]]) -> dict[str, Any]:
-        return status_of(counts, generation, conditions)
 
     def _recheck_min_ready(self, replica_set: Object, active: list[Object], counts: Counts) -> None:
         spec = replica_set["spec"]
@@ -245,21 +241,10 @@ class ReplicaSetController(Controller):
 
 
 class ReplicationControllerController(ReplicaSetController):
-    """The same for ReplicationControllers, whose pods are counted one by one: there are few of them."""
+    """The same for ReplicationControllers, which differ in their selector and report no terminating pods."""
 
-    resource: ClassVar[str] = "replicationcontrollers"
-    kind: ClassVar[str] = "ReplicationController"
-
-    def _index(self) -> None:
-        """No index of its own."""
-
-    def _tally(self, replica_set: Object) -> Counts | None:
-        return None
-
-    def _status(self, counts: Counts, generation: int, conditions: list[dict[str, Any]]) -> dict[str, Any]:
-        status = super()._status(counts, generation, conditions)
-        del status["terminatingReplicas"]
-        return status
+    resource = "replicationcontrollers"
+    kind = "ReplicationController"
 
 
 def failure_conditions(replica_set: Object, active: int, error: ApiError | None, now_ns: int) -> list[dict[str, Any]]:

@@ -84,9 +84,12 @@ def selects(service: Object, pod: Object) -> bool:
 def enqueue_services_of(controller: Controller, event: WatchEvent) -> None:
     """Queue the Services that select the pod now or did before, if its endpoint may differ."""
     pod, previous = event.object, event.previous
+    services = controller.client.list("services", pod["metadata"]["namespace"])
+    if not services:
+        return
     if event.type == "MODIFIED" and previous is not None and _endpoint_facts(pod) == _endpoint_facts(previous):
         return
-    for service in controller.client.list("services", pod["metadata"]["namespace"]):
+    for service in services:
         if selects(service, pod) or (previous is not None and selects(service, previous)):
             controller.enqueue(service["metadata"]["namespace"], service["metadata"]["name"])
 

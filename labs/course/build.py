@@ -1,8 +1,12 @@
 """Building the notebooks from their sources: executed, and the same bytes each time.
 
 The source of a lab is one jupytext percent file with its solutions. From a source that has solutions come two
-notebooks: the learner's, with the answers cut out, and the solved one below ``solutions/``. A code cell tagged
-``solution`` is left out for the learner; a cell with the line ``# solution`` is cut from there on.
+notebooks: the learner's, with the answers cut out, and the solved one below ``solutions/``.
+
+- A cell tagged ``solution`` is left out for the learner.
+- From a line ``# solution`` to the next empty line, or the end of the cell, is the answer: the learner gets three dots
+  in its place in a function, else a comment.
+- From a line ``# blank`` to the line ``# solution`` is what only the learner gets in place of the answer.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from labs.errors import UsageError
 
 NOTEBOOKS = PROJECT_ROOT / "notebooks"
 SOLUTION_TAG = "solution"
-SOLUTION_LINE = "# solution"
+SOLUTION_LINE, BLANK_LINE = "# solution", "# blank"
 BLANK = "# Your code here."
 ID_LENGTH_MAX = 60
 METADATA = {
@@ -60,8 +64,7 @@ def read_source(source: Path) -> NotebookNode:
 
 def versions(source: Path, folder: Path = NOTEBOOKS) -> dict[Path, NotebookNode]:
     """The notebooks of a source by path, not executed: the learner's, and the solved one if they differ."""
-    solved = read_source(source)
-    learner = cut_solutions(read_source(source))
+    solved, learner = cut_blanks(read_source(source)), cut_solutions(read_source(source))
     name = f"{source.stem}.ipynb"
     return {folder / name: learner} | ({folder / "solutions" / name: solved} if learner.cells != solved.cells else {})
 
@@ -69,11 +72,48 @@ def versions(source: Path, folder: Path = NOTEBOOKS) -> dict[Path, NotebookNode]
 def cut_solutions(notebook: NotebookNode) -> NotebookNode:
     """The notebook without its answers."""
     notebook["cells"] = [cell for cell in notebook.cells if SOLUTION_TAG not in cell["metadata"].get("tags", [])]
-    for cell in notebook.cells:
-        lines = cell["source"].splitlines()
-        if cell["cell_type"] == "code" and SOLUTION_LINE in lines:
-            cell["source"] = "\n".join([*lines[: lines.index(SOLUTION_LINE)], BLANK])
+    for cell in _code_cells(notebook):
+        cell["source"] = "\n".join(_without_solutions(cell["source"].splitlines()))
     return notebook
+
+
+def cut_blanks(notebook: NotebookNode) -> NotebookNode:
+    """The notebook without what stands in place of its answers."""
+    for cell in _code_cells(notebook):
+        cell["source"] = "\n".join(_without_blanks(cell["source"].splitlines()))
+    return notebook
+
+
+def _code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell["cell_type"] == "code"]
+
+
+def _without_solutions(lines: Sequence[str]) -> Iterator[str]:
+    is_cut = is_filled = False
+    for line in lines:
+        mark = line.strip()
+        if mark == BLANK_LINE:
+            is_filled = True
+        elif mark == SOLUTION_LINE:
+            is_cut = True
+            indent = line[: line.index(mark)]
+            if not is_filled:
+                yield f"{indent}...  {BLANK}" if indent else BLANK
+        elif not mark:
+            is_cut = is_filled = False
+            yield line
+        elif not is_cut:
+            yield line
+
+
+def _without_blanks(lines: Sequence[str]) -> Iterator[str]:
+    is_blank = False
+    for line in lines:
+        mark = line.strip()
+        if mark in (BLANK_LINE, SOLUTION_LINE):
+            is_blank = mark == BLANK_LINE
+        if not is_blank:
+            yield line
 
 
 def build(source: Path, folder: Path = NOTEBOOKS) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -14,9 +15,11 @@ from typing import Any, Self
 from kubernetes import client as kubernetes_client
 from kubernetes import config as kubernetes_config
 from labs.course.environment import Environment
+from labs.course.live import show_link
 from labs.course.manifests import apply_manifests, find_manifests
 from labs.course.notebook import explain_lost_server, progress
 from labs.course.sidecar import GONE, Sidecar
+from labs.course.terminal import FOLDER, Terminal
 from labs.errors import UsageError
 from labs.units import SECOND_NS, parse_duration
 
@@ -33,6 +36,8 @@ class Lab(ABC):
     """A shop's cluster and account. Time is virtual on ``sim`` and real on ``eks``; a cell never asks which."""
 
     target: str
+    predictions: tuple[Any, ...] = ()
+    """The journal of ``labs.predict``: entries are added, none is changed."""
 
     @abstractmethod
     def now(self) -> datetime:
@@ -43,8 +48,16 @@ class Lab(ABC):
         """Let time pass."""
 
     @abstractmethod
+    def live_view(self) -> None:
+        """Show where the cluster can be watched while time passes."""
+
+    @abstractmethod
     def close(self) -> None:
         """End what ``connect`` started."""
+
+    @abstractmethod
+    def request_rows(self) -> list[dict[str, Any]]:
+        """The last requests to the Kubernetes API, oldest first. Raises UsageError that says where else they are."""
 
     def wait(
         self,
@@ -65,6 +78,8 @@ class Lab(ABC):
             assert length is not None
             self._advance_by_slices(parse_duration(length))
             return self.now()
+        if not callable(until):
+            raise UsageError("The condition to wait for must be a function, for example until=lambda: is_shop_ready().")
         left_ns, step_ns = parse_duration(timeout), max(parse_duration(every), SECOND_NS // 10)
         with progress(left_ns // SECOND_NS) as advanced:
             while not until():
@@ -114,6 +129,7 @@ class SimulatedLab(Lab):
         kubernetes_client.CoreV1Api(kubernetes_client.ApiClient(kubernetes_client.Configuration()))
         endpoints = self._sidecar.await_ready()
         self._environment: Environment | None = Environment(endpoints, self._sidecar.directory)
+        self._terminal = Terminal(endpoints, os.environ.get(FOLDER))
         kubernetes_config.load_kube_config(endpoints.kubeconfig)
         explain_lost_server(lambda: self._environment is not None and not self._sidecar.is_running, GONE)
         atexit.register(self.close)
@@ -125,9 +141,20 @@ class SimulatedLab(Lab):
     def _advance(self, length_ns: int) -> None:
         self._sidecar.clock(f"{length_ns}ns")
 
+    def live_view(self) -> None:
+        """Show a link to the page on which the cluster can be watched while time passes. Raises UsageError."""
+        if not self._sidecar.is_running:
+            raise UsageError(GONE)
+        show_link(self._sidecar.endpoints.live, os.environ)
+
+    def request_rows(self) -> list[dict[str, Any]]:
+        """The last requests to the Kubernetes API, oldest first."""
+        return self._sidecar.requests()
+
     def close(self) -> None:
         """End the cluster and give this kernel its own environment back."""
         if self._environment is not None:
+            self._terminal.close()
             self._environment.restore()
             self._environment = None
             self._sidecar.close()
@@ -157,6 +184,19 @@ class ClusterLab(Lab):
 
     def _advance(self, length_ns: int) -> None:
         time.sleep(length_ns / SECOND_NS)
+
+    def live_view(self) -> None:
+        """Say where a real cluster is watched."""
+        print("Watch a real cluster in the EKS and CloudWatch consoles, or with 'kubectl get pods -A -w'.")
+
+    def request_rows(self) -> list[dict[str, Any]]:
+        """Always raises UsageError: a real cluster writes its audit log to CloudWatch."""
+        _, context = kubernetes_config.list_kube_config_contexts()
+        name = context["context"]["cluster"].rpartition("/")[2]
+        raise UsageError(
+            f"On EKS the requests are in the audit log: turn it on for the cluster, and read the streams "
+            f"kube-apiserver-audit of the CloudWatch log group /aws/eks/{name}/cluster."
+        )
 
     def close(self) -> None:
         """Nothing was started, so nothing is ended: the cluster is the learner's."""

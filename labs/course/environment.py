@@ -7,6 +7,7 @@ only, by environment variables, and put back by ``restore``.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import boto3
@@ -22,6 +23,8 @@ class Environment:
     def __init__(self, endpoints: Endpoints, directory: Path) -> None:
         no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY", ""), "127.0.0.1", "localhost"]))
         values: dict[str, str | None] = {
+            # The kubectl and the aws of this Python go before others, whose versions may not fit.
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             "KUBECONFIG": endpoints.kubeconfig,
             "KUBECACHEDIR": str(directory / "kubectl-cache"),
             "AWS_ENDPOINT_URL": endpoints.aws,

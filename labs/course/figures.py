@@ -68,13 +68,23 @@ LIGHT = 80
 
 
 def figure(
-    rows: int, title: str = "", *, width: float = 8.0, row_height: float = 2.1, sharex: bool = True
+    rows: int,
+    title: str = "",
+    *,
+    columns: int = 1,
+    width: float = 8.0,
+    row_height: float = 2.1,
+    sharex: bool = True,
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with ``rows`` panels below one another in the course's style; ``title`` states the finding."""
+    """A figure in the course's style with ``rows`` of panels, row by row; ``title`` states the finding.
+
+    Panels of one row share their axis of values, so that small multiples compare at a glance.
+    """
+    size = (width, row_height * rows + 0.6)
     with mpl.rc_context(STYLE):
-        made, grid = plt.subplots(rows, 1, figsize=(width, row_height * rows + 0.6), sharex=sharex, squeeze=False)
+        made, grid = plt.subplots(rows, columns, figsize=size, sharex=sharex, sharey="row", squeeze=False)
     plt.close(made)  # a figure is shown by ``show``, not by whichever cell happens to end next
-    axes = [grid[row][0] for row in range(rows)]
+    axes = [ax for row in grid for ax in row]
     for ax in axes:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     if title:
@@ -96,14 +106,15 @@ def name_panel(ax: Axes, title: str, unit: str) -> Axes:
     return ax
 
 
-def shade(ax: Axes, start_minute: float, end_minute: float, text: str = "") -> None:
-    """Shade the time of the fault and name it; a moment is drawn as a line."""
+def shade(ax: Axes, start_minute: float, end_minute: float, text: str = "", *, is_left: bool = False) -> None:
+    """Shade the time of the fault and name it, on its left when another one follows soon; a moment is a line."""
     if end_minute > start_minute:
         ax.axvspan(start_minute, end_minute, color=FAULT, alpha=0.16, linewidth=0, zorder=0.5)
     ax.axvline(start_minute, color=FAULT_TEXT, linewidth=1.2, zorder=2.5)
     if text:
         ax.set_ylim(top=ax.get_ylim()[1] * HEADROOM)
-    _note(ax, text, (start_minute, 1.0), ("data", "axes fraction"), (4, -3), va="top", color=FAULT_TEXT)
+    look = {"va": "top", "ha": "right" if is_left else "left", "color": FAULT_TEXT}
+    _note(ax, text, (start_minute, 1.0), ("data", "axes fraction"), (-4 if is_left else 4, -3), **look)
 
 
 def limit_line(ax: Axes, value: float, text: str) -> None:
@@ -111,6 +122,14 @@ def limit_line(ax: Axes, value: float, text: str) -> None:
     ax.axhline(value, color=BLACK, linestyle=(0, (5, 3)), linewidth=1)
     ax.set_ylim(top=max(ax.get_ylim()[1], value * HEADROOM))
     _note(ax, text, (1.0, value), ("axes fraction", "data"), (-2, 2), ha="right", va="bottom", color=BLACK)
+
+
+def point_at(ax: Axes, minute: float, value: float, text: str, *, beside: tuple[int, int] = (24, 14)) -> None:
+    """Name a cause or an effect where it is: a text with an arrow, ``beside`` the point by so many points."""
+    right, up = beside
+    look: dict[str, Any] = {"ha": "left" if right >= 0 else "right", "va": "bottom" if up >= 0 else "top"}
+    arrow = {"arrowstyle": "->", "color": BLACK, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 2}
+    _note(ax, text, (minute, value), "data", beside, color=BLACK, arrowprops=arrow, **look)
 
 
 def _note(
@@ -135,9 +154,7 @@ def _note(
 def draw_pod_states(ax: Axes, pods: pd.DataFrame, zero: datetime) -> Axes:
     """Pods by state over time, stacked; ``pods`` is an Observer's."""
     counts = pods.groupby(["time", "state"]).size().unstack(fill_value=0)
-    layers = [
-        (state, counts[state], STATE_COLOURS[state], hatch) for state, hatch in STATES if state in counts.columns
-    ]
+    layers = [(state, counts[state], STATE_COLOURS[state], hatch) for state, hatch in STATES if state in counts.columns]
     return name_panel(_draw_stack(ax, minutes_since(counts.index, zero), layers), "Pods by state", "pods")
 
 
@@ -211,6 +228,8 @@ def draw_latency(ax: Axes, frame: pd.DataFrame, zero: datetime, *, factor: float
 def draw_error_rate(ax: Axes, rate_percent: pd.Series[float], zero: datetime) -> Axes:
     """Failed requests in percent of all, minute by minute."""
     frame = rate_percent.to_frame("rate")
+    minutes, values = _with_gaps(frame["rate"].dropna(), zero)
+    ax.fill_between(minutes, 0, values, step="post", facecolor="none", edgecolor=TAIL, hatch="////", linewidth=0)
     return name_panel(draw_minutes(ax, frame, {"rate": ("error rate", TAIL, "-")}, zero), "Error rate", "% of requests")
 
 
@@ -254,14 +273,17 @@ def _legend(ax: Axes, *, is_stacked: bool = False) -> None:
     handles, labels = ax.get_legend_handles_labels()
     if is_stacked:
         handles, labels = handles[::-1], labels[::-1]
-    if labels:
+    if len(labels) > 1 or (labels and is_stacked):  # one line is named by its panel's title
         place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0}
         ax.legend(handles, labels, frameon=False, fontsize=8.5, **place)
 
 
 def label_minutes(axes: Sequence[Axes], text: str = "minutes since the fault") -> None:
-    """Name the time axis of the lowest panel."""
-    axes[-1].set_xlabel(text)
+    """Name the time axis of the lowest panels."""
+    for ax in axes:
+        place = ax.get_subplotspec()
+        if place is not None and place.is_last_row():
+            ax.set_xlabel(text)
 
 
 def show(made: Figure, alt: str, *, name: str = "", directory: Path | None = None) -> None:

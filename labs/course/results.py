@@ -16,6 +16,7 @@ from labs.course.manifests import PROJECT_ROOT
 from labs.errors import UsageError
 
 RUNS = PROJECT_ROOT / "runs"
+MISSING = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +25,19 @@ class Result:
 
     lab: str
     seed: int
-    error_rate_peak_percent: float
-    error_rate_steady_percent: float
-    latency_ms_p50: float
-    latency_ms_p99: float
-    pods_before: int
-    pods_peak: int
-    pods_after: int
-    nodes_before: int
-    nodes_peak: int
-    nodes_after: int
-    time_to_detect_s: float | None
-    time_to_recover_s: float | None
-    is_slo_met: bool
+    error_rate_peak_percent: float | None = None
+    error_rate_steady_percent: float | None = None
+    latency_ms_p50: float | None = None
+    latency_ms_p99: float | None = None
+    pods_before: int | None = None
+    pods_peak: int | None = None
+    pods_after: int | None = None
+    nodes_before: int | None = None
+    nodes_peak: int | None = None
+    nodes_after: int | None = None
+    time_to_detect_s: float | None = None
+    time_to_recover_s: float | None = None
+    is_slo_met: bool | None = None
 
 
 COLUMNS = (
@@ -117,10 +118,14 @@ def result_table(results: Sequence[dict[str, Any]]) -> str:
 
 def _cell(result: dict[str, Any], name: str) -> str:
     if name in ("pods", "nodes"):
-        return "/".join(str(result[f"{name}_{when}"]) for when in ("before", "peak", "after"))
-    value = result[name]
+        cells = [_text(result[f"{name}_{when}"]) for when in ("before", "peak", "after")]
+        return "/".join(cells) if set(cells) != {MISSING} else MISSING
+    return _text(result[name])
+
+
+def _text(value: Any) -> str:
     if value is None:
-        return "-"
+        return MISSING
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labs.course.live import is_behind_proxy
 from labs.errors import UsageError
 
 START_TIMEOUT_S = 30
@@ -37,6 +39,7 @@ class Endpoints:
     aws_access_key_id: str
     aws_secret_access_key: str
     control: str
+    live: str
 
 
 class Sidecar:
@@ -49,6 +52,8 @@ class Sidecar:
         command = [sys.executable, "-m", "labs", "serve", "--seed", str(seed), "--directory", str(self.directory)]
         if speed is not None:
             command += ["--speed", str(speed)]
+        if is_behind_proxy(os.environ):
+            command.append("--proxied")
         self._log_path = self.directory / "server.log"
         with self._log_path.open("wb") as log:
             self._process = subprocess.Popen(
@@ -81,9 +86,18 @@ class Sidecar:
     def clock(self, advance: str | None = None) -> str:
         """The server's time (RFC 3339); first moved on by ``advance`` if given. Raises UsageError."""
         body = None if advance is None else json.dumps({"advance": advance}).encode()
-        request = urllib.request.Request(
-            self.endpoints.control, data=body, headers={"Content-Type": "application/json"}
-        )
+        now: str = self._ask("", body)["now"]
+        return now
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The last requests to the Kubernetes API, oldest first. Raises UsageError."""
+        rows: list[dict[str, Any]] = self._ask("/requests")["requests"]
+        return rows
+
+    def _ask(self, path: str, body: bytes | None = None) -> dict[str, Any]:
+        """An answer of the lab's own door."""
+        url = self.endpoints.control + path
+        request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
         # Without a proxy: the server is on this machine, whatever the environment says of the network.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
@@ -93,8 +107,7 @@ class Sidecar:
             raise UsageError(json.load(error).get("error", str(error))) from None
         except (OSError, http.client.HTTPException):
             raise UsageError(GONE) from None
-        now: str = answer["now"]
-        return now
+        return answer
 
     def close(self) -> None:
         """End the server and remove its folder; harmless when it has ended."""

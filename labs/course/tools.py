@@ -11,14 +11,19 @@ from pathlib import Path
 from labs.course.build import NOTEBOOKS
 from labs.course.kernels import CELL_TIMEOUT_S
 from labs.course.manifests import PROJECT_ROOT
+from labs.course.terminal import new_folder, terminal_environment
 
 CHECKS = (("ruff", "check", "."), ("mypy",), ("lint-imports", "--no-cache"))
+JUPYTER_CONFIG = Path(__file__).with_name("jupyter")
+"""Settings of JupyterLab for the course: no pop-up that asks a server elsewhere for news."""
+PARALLEL = ("-n", "auto", "--dist", "loadscope")
+"""A worker on each core; the cells of a notebook, and the tests of a module or class, stay together in one of them."""
 NBVAL = ("--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_S}")
 
 
 def run_tests(arguments: Sequence[str] = ()) -> int:
-    """pytest over tests and notebooks in one process, or over what ``arguments`` name; returns its exit code."""
-    return _call(sys.executable, "-m", "pytest", *NBVAL, *arguments)
+    """pytest over tests and notebooks on all cores, or over what ``arguments`` name; returns its exit code."""
+    return _call(sys.executable, "-m", "pytest", *NBVAL, *(() if arguments else PARALLEL), *arguments)
 
 
 def run_checks() -> int:
@@ -46,8 +51,12 @@ def lab_arguments(notebooks: Sequence[Path]) -> list[str]:
 
 def open_lab(arguments: Sequence[str]) -> None:
     """Become JupyterLab, so that its questions and interrupts are its own; does not return."""
-    command = [sys.executable, "-m", "jupyterlab", *lab_arguments(sorted(NOTEBOOKS.glob("*.ipynb"))), *arguments]
-    os.execv(command[0], command)
+    given = {argument.partition("=")[0] for argument in arguments}
+    ours = [each for each in lab_arguments(sorted(NOTEBOOKS.glob("*.ipynb"))) if each.partition("=")[0] not in given]
+    command = [sys.executable, "-m", "jupyterlab", *ours, *arguments]
+    environment = terminal_environment(new_folder())
+    searched = filter(None, [str(JUPYTER_CONFIG), environment.get("JUPYTER_CONFIG_PATH")])
+    os.execve(command[0], command, environment | {"JUPYTER_CONFIG_PATH": os.pathsep.join(searched)})
 
 
 def _call(*command: str) -> int:

@@ -27,12 +27,15 @@ from labs.dataplane.instance_types import InstanceSpec, allocatable, capacity, i
 from labs.errors import AwsError
 from labs.sim.loop import Loop
 from labs.sim.streams import Streams
-from labs.units import to_ns
+from labs.units import MINUTE_NS, SECOND_NS, to_ns
 
 REGION = "us-east-1"
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 SPOT_PRICE_SHARE = 0.4
 """Spot against on-demand, about the mean of common types; real spot prices move."""
+
+SHUTDOWN_LIMIT_NS = 4 * MINUTE_NS
+"""How long EC2 waits for an operating system to shut down before it takes the power away."""
 
 PENDING, RUNNING, STOPPING, STOPPED = "pending", "running", "stopping", "stopped"
 SHUTTING_DOWN, TERMINATED = "shutting-down", "terminated"
@@ -49,7 +52,8 @@ class Spread:
 @dataclass(frozen=True, slots=True)
 class CloudTimes:
     """How long EC2 and a new node take: CreateFleet itself, the boot until user data has run, the kubelet until it
-    has registered, the network plug-in until the node is ready; and stopping and ending an instance."""
+    has registered, the network plug-in until the node is ready; and stopping and ending an instance, of which
+    ``services`` is the part of the operating system after its pods have ended."""
 
     create: Spread = Spread(3.0, 0.15)
     boot: Spread = Spread(13.5, 0.10)
@@ -57,6 +61,7 @@ class CloudTimes:
     ready: Spread = Spread(7.0, 0.20)
     stop: Spread = Spread(25.0, 0.25)
     terminate: Spread = Spread(40.0, 0.25)
+    services: Spread = Spread(2.0, 0.25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,9 @@ class Cloud:
         self._watchers: list[Watcher] = []
         self._without_capacity: dict[Override, None] = {}
         self._dark_zones: dict[str, None] = {}
+        self._forced: dict[str, None] = {}
+        self.is_shutting_down: Callable[[Instance], bool] = lambda instance: False
+        """Whether the operating system of a stopping instance is still at work; EC2 waits for it."""
 
     def watch(self, watcher: Watcher) -> None:
         """Call ``watcher`` at each later change of state, and when a zone's power goes or comes back."""
@@ -184,13 +192,33 @@ class Cloud:
         instance = self._require(instance_id)
         if instance.state not in (SHUTTING_DOWN, TERMINATED):
             self._move(instance_id, instance.state, SHUTTING_DOWN)
-            self._loop.after(self._draw_ns(self._times.terminate), self._move, instance_id, SHUTTING_DOWN, TERMINATED)
+            self._end_later(instance_id, self._times.terminate, SHUTTING_DOWN, TERMINATED)
 
-    def stop(self, instance_id: str) -> None:
-        """Stop an instance, which keeps its id, address and node name. Raises AwsError as EC2 does."""
+    def stop(self, instance_id: str, is_forced: bool = False) -> None:
+        """Stop an instance, which keeps its id, address and node name. Raises AwsError as EC2 does.
+
+        ``is_forced``: without telling its operating system (``StopInstances`` with ``Force``).
+        """
         self._require_state(instance_id, RUNNING, "stopped")
+        if is_forced:
+            self._forced[instance_id] = None
         self._move(instance_id, RUNNING, STOPPING)
-        self._loop.after(self._draw_ns(self._times.stop), self._move, instance_id, STOPPING, STOPPED)
+        self._end_later(instance_id, self._times.stop, STOPPING, STOPPED)
+
+    def is_forced(self, instance: Instance) -> bool:
+        """Whether an instance that stops does so without its operating system being told."""
+        return instance.id in self._forced
+
+    def _end_later(self, instance_id: str, spread: Spread, before: str, after: str) -> None:
+        now_ns = self._loop.now_ns
+        self._loop.after(self._draw_ns(spread), self._end, instance_id, before, after, now_ns + SHUTDOWN_LIMIT_NS)
+
+    def _end(self, instance_id: str, before: str, after: str, deadline_ns: int) -> None:
+        if self.is_shutting_down(self._instances[instance_id]) and self._loop.now_ns < deadline_ns:
+            self._loop.after(SECOND_NS, self._end, instance_id, before, after, deadline_ns)
+            return
+        self._forced.pop(instance_id, None)
+        self._move(instance_id, before, after)
 
     def start(self, instance_id: str) -> None:
         """Start a stopped instance. Raises AwsError as EC2 does."""
@@ -204,6 +232,10 @@ class Cloud:
         """The zone loses power: its machines stop without a word while EC2 still calls them running."""
         self._dark_zones[zone] = None
         self._tell_zone(zone)
+
+    def is_dark(self, zone: str) -> bool:
+        """Whether a zone has no power."""
+        return zone in self._dark_zones
 
     def restore_zone(self, zone: str) -> None:
         """Power is back: machines boot."""

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 
 from labs.api.client import Client
 from labs.dataplane.addresses import SubnetAddresses
+from labs.dataplane.attendant import Attendant
 from labs.dataplane.cloud import ZONES, Cloud, CloudTimes
 from labs.dataplane.database import Database, DatabaseConfig
+from labs.dataplane.errands import Errands
 from labs.dataplane.instance_types import instance_spec
 from labs.dataplane.kubelet.kubelets import KubeletConfig, Kubelets
 from labs.dataplane.logs import LogReader
 from labs.dataplane.machines import Machines, NodeGroup
 from labs.dataplane.network import Latencies, Network
+from labs.dataplane.programs.canary import Canaries, PutMetricData
 from labs.dataplane.programs.load import LoadPrograms
 from labs.dataplane.programs.registry import ImagePrograms
 from labs.dataplane.programs.server import Servers
@@ -39,9 +42,14 @@ class DataplaneConfig:
 
 
 class Dataplane:
-    """``cloud``, ``kubelets``, ``network``, ``stats``, ``logs``, ``ledger`` and ``databases`` are its parts."""
+    """``cloud``, ``kubelets``, ``network``, ``stats``, ``logs``, ``ledger`` and ``databases`` are its parts.
 
-    def __init__(self, client: Client, streams: Streams, config: DataplaneConfig) -> None:
+    ``put_metric_data`` is where programs that publish metrics send them; without it they cannot run.
+    """
+
+    def __init__(
+        self, client: Client, streams: Streams, config: DataplaneConfig, put_metric_data: PutMetricData | None = None
+    ) -> None:
         loop = client.loop
         addresses = SubnetAddresses(config.zones)
         self._config = config
@@ -50,11 +58,13 @@ class Dataplane:
         self.network = Network(client, streams, config.latencies)
         servers = Servers(self.network, self.ledger, self._vcpus_of)
         loads = LoadPrograms(self.network, self.ledger, config.traced_every)
-        self.programs = ImagePrograms(servers, loads)
-        self.kubelets = Kubelets(client, streams, self.programs, addresses, config.kubelet)
+        self.programs = ImagePrograms(servers, loads, Canaries(loads, put_metric_data))
+        errands = Errands(loop, self.network, self.ledger)
+        self.kubelets = Kubelets(client, streams, self.programs, addresses, config.kubelet, errands)
         self.machines = Machines(client, self.cloud, self.kubelets, streams, config.times)
         self.stats = StatsReader(loop, streams, self.kubelets)
         self.logs = LogReader(client, self.kubelets)
+        self.attendant = Attendant(client, self.kubelets)
         self.databases = {
             each.identifier: Database(loop, streams, self.network, self.ledger, each) for each in config.databases
         }

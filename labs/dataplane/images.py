@@ -1,7 +1,9 @@
 """Images: names in full, sizes, and how long a node takes to pull them, one after the other.
 
-An image from a registry in the domain ``.invalid`` cannot be pulled; every other image exists. A size that
-data/images.json does not hold is drawn once from the image's name.
+Which images exist is a rule (``pull_error``): a registry in the domain ``.invalid`` cannot be reached; a name or tag
+that says so (``nonexistent``, ``does-not-exist``, ``no-such-...``) is not found; the repositories of
+data/images.json have tags that look like versions, or those that the table gives; every other image exists. A size
+that the table does not hold is drawn once from the image's name.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +22,8 @@ from labs.sim.loop import Loop
 from labs.units import SECOND_NS, to_ns
 
 _MIB = 1024**2
+_VERSIONS = r"latest|stable|v?[0-9]+(\.[0-9]+)*"
+_ABSENT = re.compile(r"non-?existent|does-?not-?exist|no-such|not-?found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +70,82 @@ def image_id(image: str) -> str:
     return f"{repository}@sha256:{hashlib.sha256(name.encode()).hexdigest()}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A repository that the table knows: its size, and which tags it has."""
+
+    size_bytes: int
+    tags: re.Pattern[str]
+
+
 @cache
-def _known_sizes() -> dict[str, int]:
+def _rows() -> dict[str, _Row]:
     text = files("labs.dataplane").joinpath("data/images.json").read_text("utf-8")
-    return {row["image"]: round(row["size_mib"] * _MIB) for row in json.loads(text)["images"]}
+    return {
+        row["image"]: _Row(
+            round(row["size_mib"] * _MIB), re.compile(f"(?:{row.get('tags', _VERSIONS)})(?:-[A-Za-z0-9_.-]+)?")
+        )
+        for row in json.loads(text)["images"]
+    }
+
+
+def _known(repository: str) -> _Row | None:
+    rows = _rows()
+    return rows.get(repository) or rows.get(repository.rpartition("/")[2])
+
+
+def _repository_and_tag(image: str) -> tuple[str, str]:
+    """A digest stands for any tag."""
+    name = full_name(image)
+    repository, at, _ = name.partition("@")
+    if at:
+        return repository, ""
+    repository, _, tag = name.rpartition(":")
+    return repository, tag
 
 
 def image_size_bytes(image: str) -> int:
     """The compressed size: from the table by repository, else between 20 and 200 MiB by the name."""
-    repository = full_name(image).rpartition("@")[0] or full_name(image).rpartition(":")[0]
-    known = _known_sizes()
-    for name in (repository, repository.rpartition("/")[2]):
-        if name in known:
-            return known[name]
+    repository, _ = _repository_and_tag(image)
+    known = _known(repository)
+    if known is not None:
+        return known.size_bytes
     draw = int.from_bytes(hashlib.sha256(repository.encode()).digest()[:4], "big") / 2**32
     return round((20 * 10**draw) * _MIB)
 
 
 def pull_error(image: str) -> str:
-    """Why an image can never be pulled, or an empty text."""
+    """Why an image can never be pulled, as containerd says it, or an empty text."""
     name = full_name(image)
     host = name.split("/", 1)[0]
-    if not host.split(":")[0].endswith(".invalid"):
+    start = f'failed to pull and unpack image "{name}": failed to resolve reference "{name}": '
+    if host.split(":")[0].endswith(".invalid"):
+        why = f'failed to do request: Head "https://{host}/v2/": dial tcp: lookup {host}: no such host'
+        return f"rpc error: code = Unknown desc = {start}{why}"
+    repository, tag = _repository_and_tag(image)
+    known = _known(repository)
+    has_tag = not tag or known is None or known.tags.fullmatch(tag) is not None
+    if has_tag and not _ABSENT.search(f"{repository}:{tag}"):
         return ""
-    return (
-        f'failed to pull and unpack image "{name}": failed to resolve reference "{name}": failed to do request: '
-        f'Head "https://{host}/v2/": dial tcp: lookup {host}: no such host'
-    )
+    return f"rpc error: code = NotFound desc = {start}{name}: not found"
+
+
+def name_error(image: str) -> str:
+    """Why a name is no image's name, or an empty text (distribution/reference)."""
+    name, at, digest = image.partition("@")
+    path, _, tag = name.rpartition(":") if ":" in name.rpartition("/")[2] else (name, "", "")
+    _, slash, rest = path.partition("/")
+    lowered = rest if slash else path
+    is_plain = re.fullmatch(r"[A-Za-z0-9.:-]+(/[A-Za-z0-9._-]+)*", path) is not None
+    if is_plain and lowered != lowered.lower():
+        return f"couldn't parse image name {json.dumps(image)}: invalid reference format: repository name " + (
+            f"({path if slash else f'library/{path}'}) must be lowercase"
+        )
+    is_tag = not tag or re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", tag) is not None
+    is_digest = not at or re.fullmatch(r"sha256:[0-9a-f]{64}", digest) is not None
+    if is_plain and is_tag and is_digest and not image.endswith(":"):
+        return ""
+    return f"couldn't parse image name {json.dumps(image)}: invalid reference format"
 
 
 class ImageStore:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from labs.api.client import Client
 from labs.api.cloud import ON_DEMAND, FleetRequest, Instance, Override, Taint
-from labs.dataplane.cloud import SHUTTING_DOWN, TERMINATED, Cloud, CloudTimes, Launch, Spread
+from labs.dataplane.cloud import SHUTTING_DOWN, STOPPING, TERMINATED, Cloud, CloudTimes, Launch, Spread
 from labs.dataplane.kubelet.kubelet import Kubelet
 from labs.dataplane.kubelet.kubelets import Kubelets
 from labs.dataplane.kubelet.node_status import Registration
@@ -47,6 +47,7 @@ class Machines:
     def start(self) -> None:
         """Watch the cloud from now on."""
         self._cloud.watch(self._changed)
+        self._cloud.is_shutting_down = self._is_shutting_down
 
     def launch_group(self, group: NodeGroup, is_prebooted: bool = True) -> list[Instance]:
         """Launch the group's nodes. Raises UsageError when the cloud has no capacity for one."""
@@ -75,10 +76,25 @@ class Machines:
                 self._boot(kubelet, instance, launch.is_prebooted)
         elif instance.state == TERMINATED:
             self._kubelets.remove(name)
+        elif kubelet is not None and self._is_told(instance) and kubelet.is_on:
+            kubelet.shut_down(lambda: self._stop_services(kubelet))
         elif kubelet is not None:
             kubelet.power_off()
         if instance.state == SHUTTING_DOWN:
             self._client.loop.after(CHECK_NS, self._check_node, instance.id)
+
+    def _is_told(self, instance: Instance) -> bool:
+        """Whether an instance that stops has the time to shut down: it has power, and is not forced."""
+        is_stopping = instance.state in (STOPPING, SHUTTING_DOWN) and not self._cloud.is_forced(instance)
+        return is_stopping and not self._cloud.is_dark(instance.zone)
+
+    def _is_shutting_down(self, instance: Instance) -> bool:
+        kubelet = self._kubelets.get(instance.node_name)
+        return kubelet is not None and kubelet.is_on and kubelet.is_shutting_down
+
+    def _stop_services(self, kubelet: Kubelet) -> None:
+        """The inhibitor is released: systemd stops the kubelet and what still runs, and the machine is off."""
+        self._client.loop.after(self._draw_ns(self._times.services), kubelet.power_off)
 
     def _boot(self, kubelet: Kubelet, instance: Instance, is_prebooted: bool) -> None:
         times = self._times

@@ -14,9 +14,11 @@ from labs.api.client import Client
 from labs.dataplane.addresses import VPC
 from labs.dataplane.balancers import Balancers
 from labs.dataplane.load_balancer import Address, LoadBalancer
+from labs.dataplane.names import Names, is_address
 from labs.dataplane.policies import PolicyAgent
 from labs.dataplane.process import Answer, Check, Place
 from labs.dataplane.service_views import Endpoint, EndpointTable, ServicePort, ServiceProxies
+from labs.dataplane.shell.waits import Resolution
 from labs.dataplane.traffic.balancer import Balancer, LeastOutstanding, RandomChoice, RoundRobin
 from labs.dataplane.traffic.client import Client as TrafficClient
 from labs.dataplane.traffic.client import Gateway
@@ -85,6 +87,8 @@ class Network:
         self._proxies = ServiceProxies(client, streams, self._table)
         self._balancing = Balancers(client, streams, self._table, self._check_target)
         self._policies = PolicyAgent(client, self._repush)
+        self._names = Names(client, self._outside_address)
+        self._address_pushes: list[Callable[[], None]] = []
         self._walled: dict[Address, Station] = {}
         """What a caller reaches at an address that policies keep from it: nobody answers."""
         self.connections: dict[TrafficClient, Connection] = {}
@@ -156,6 +160,8 @@ class Network:
     def _refresh(self) -> None:
         self._proxies.refresh()
         self._balancing.refresh()
+        for push in self._address_pushes:
+            push()
 
     def _station(self, endpoint: Endpoint) -> Station:
         """The station at an address, or one that refuses every call where nothing listens."""
@@ -198,6 +204,22 @@ class Network:
 
     # Calling.
 
+    def _outside_address(self, host: str) -> str:
+        listener = self._hosts.get(host)
+        if listener is not None:
+            return listener.place.pod_ip or VPC_ADDRESS
+        return VPC_ADDRESS if self._balancing.find(host, "/") is not None else ""
+
+    def resolve(self, name: str, namespace: str, caller: Place) -> Resolution:
+        """What the cluster's DNS tells a pod at ``caller``; nothing where policies keep it from asking."""
+        if (
+            not is_address(name)
+            and name != "localhost"
+            and not self._policies.enforcement.resolves_names(caller.pod_ip)
+        ):
+            return Resolution(name, is_timed_out=True)
+        return self._names.resolve(name, namespace)
+
     def connect(self, url: str, caller: Place, namespace: str, policy: Policy, name: str) -> Connection | None:
         """A client for ``url`` as a pod at ``caller`` in ``namespace`` has it; None when the name is unknown.
 
@@ -205,6 +227,8 @@ class Network:
         Raises UsageError for what is no URL.
         """
         host, port, path = _split(url)
+        if host in ("localhost", "127.0.0.1"):
+            host = caller.pod_ip
         balancer = self._balancing.find(host, path)
         if balancer is not None:
             return self._through_balancer(balancer, caller, port, policy, name)
@@ -212,7 +236,8 @@ class Network:
             return self._to_host(host, caller, port, policy, name)
         key = self._service_for(host, port, namespace)
         if key is None:
-            return None
+            address = host if is_address(host) else self._pod_address(host, namespace)
+            return self._to_address((address, port), caller, policy, name) if address else None
         service = self._client.get("services", key.namespace, key.service)
         if service is not None and service["spec"].get("type") == "ExternalName":
             return self.connect(f"//{service['spec']['externalName']}:{port}", caller, namespace, policy, name)
@@ -279,6 +304,24 @@ class Network:
         pushes = self._host_pushes.setdefault(host, [])
         pushes.append(push)
         return self._opened(client, caller, host, lambda: pushes.remove(push))
+
+    def _pod_address(self, host: str, namespace: str) -> str:
+        """The address of a pod behind a headless Service by its own name, or an empty text."""
+        addresses = self._names.resolve(host, namespace).addresses
+        return addresses[0] if addresses else ""
+
+    def _to_address(self, address: Address, caller: Place, policy: Policy, name: str) -> Connection:
+        """Straight to a pod, past every Service."""
+        client = self._new_client(policy, RoundRobin(), name, None)
+        endpoint = Endpoint(*address, True, True, False)
+
+        def push() -> None:
+            is_let_in = self._policies.enforcement.allows(caller.pod_ip, *address)
+            client.update([self._station(endpoint) if is_let_in else self._wall(endpoint)], self._latency_from(caller))
+
+        push()
+        self._address_pushes.append(push)
+        return self._opened(client, caller, address[0], lambda: self._address_pushes.remove(push))
 
     def _latency_from(self, caller: Place) -> Callable[[Station], int]:
         return lambda station: self._latencies.between(caller, self._places[station])

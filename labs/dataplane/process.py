@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from labs.api.store import Object
+from labs.dataplane.shell.machine import Machine
 from labs.sim.loop import Loop
 from labs.sim.streams import Streams
 
@@ -36,6 +38,20 @@ class Answer:
     output: str = ""
 
 
+def expand_references(text: str, values: Mapping[str, str]) -> str:
+    """``$(NAME)`` by its value; an unknown name stays, and ``$$`` is a dollar sign.
+
+    Source: kubernetes third_party/forked/golang/expansion/expand.go.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        if match.group() == "$$":
+            return "$"
+        return values.get(match.group(1), match.group())
+
+    return re.sub(r"\$\$|\$\(([^()]*)\)", value, text)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a container runs."""
@@ -47,7 +63,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a program is born with. ``exited`` is to be called once, when it ends by itself or on TERM."""
+    """What a program is born with. ``exited`` is to be called once, when it ends by itself or on TERM.
+
+    ``run_out_of_memory`` is to be called when it needs more than ``memory_limit_bytes``, and is its end.
+    """
 
     loop: Loop
     streams: Streams
@@ -57,16 +76,20 @@ class Surroundings:
     restart_count: int
     log: Callable[[str], None]
     exited: Callable[[int], None]
+    run_out_of_memory: Callable[[], None]
+    machine: Machine
+    memory_limit_bytes: int | None = None
 
     @property
     def arguments(self) -> list[str]:
-        """``command`` and ``args`` in one list."""
-        return [*(self.container.get("command") or []), *(self.container.get("args") or [])]
+        """``command`` and ``args`` in one list, with ``$(NAME)`` expanded."""
+        given = [*(self.container.get("command") or []), *(self.container.get("args") or [])]
+        return [expand_references(text, self.machine.environment) for text in given]
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables with a literal value."""
-        return {entry["name"]: entry.get("value") or "" for entry in self.container.get("env") or []}
+        """The container's variables."""
+        return self.machine.environment
 
 
 class Process(Protocol):

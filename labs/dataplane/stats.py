@@ -93,7 +93,8 @@ class StatsReader:
             if slot != number % SLOTS:
                 continue
             if kubelet.is_on:
-                self._latest[name] = self._sample(kubelet, self._latest.get(name))
+                sample = self._latest[name] = self._sample(kubelet, self._latest.get(name))
+                kubelet.pressure.observe(sample.memory_capacity_bytes - sample.memory_bytes)
             else:
                 self._latest.pop(name, None)
 
@@ -136,7 +137,7 @@ def _container_stats(worker: PodWorker, container: Container, process: Process, 
         container.started_ns,
         now_ns,
         process.cpu_used_ns(now_ns),
-        process.memory_bytes(now_ns),
+        container.memory_bytes(now_ns),
     )
 
 

@@ -1,4 +1,7 @@
-"""The clock's door: GET tells the time, POST ``{"advance": "90s"}`` moves it. The path holds the token."""
+"""The lab's own door: GET tells the time, POST ``{"advance": "90s"}`` moves it, GET ``/requests`` tells who asked what.
+
+The path holds the token.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import json
 
 from aiohttp import web
 
+from labs.api.rest.request_log import RequestLog
 from labs.errors import UsageError
 from labs.server.pacing import Clocked, Pacer
 from labs.units import DAY_NS, SECOND_NS, parse_duration, rfc3339_micro
@@ -18,16 +22,24 @@ SLICE_NS = 5 * SECOND_NS
 
 
 class ControlDoor:
-    """Handlers over a world's clock. One request moves it at a time; others wait their turn."""
+    """Handlers over a world's clock and its log of requests. One request moves it at a time; others wait their turn."""
 
-    def __init__(self, world: Clocked, pacer: Pacer) -> None:
+    def __init__(self, world: Clocked, log: RequestLog, pacer: Pacer) -> None:
         self._world = world
+        self._log = log
         self._pacer = pacer
         self._moving = asyncio.Lock()
 
     async def get(self, request: web.Request) -> web.Response:
         """The time."""
         return self._now()
+
+    async def requests(self, request: web.Request) -> web.Response:
+        """The last requests to the Kubernetes API, oldest first; ``?last=`` says how many."""
+        last = request.query.get("last", "")
+        if last and not (last.isascii() and last.isdigit()):
+            return web.json_response({"error": f"last must be a whole number, not {last!r}."}, status=400)
+        return web.json_response({"requests": self._log.rows(int(last)) if last else self._log.rows()})
 
     async def post(self, request: web.Request) -> web.Response:
         """Move the clock on, then tell the time."""

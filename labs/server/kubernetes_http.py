@@ -1,4 +1,4 @@
-"""The Kubernetes door: authentication, then the pure API; watches become chunked streams."""
+"""The Kubernetes door: authentication, then the pure API; watches and logs become chunked streams, exec a WebSocket."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Mapping
 
 from aiohttp import hdrs, web
 
-from labs.api.rest.handler import RestApi
+from labs.api.rest.connects import Tail, Upgrade
+from labs.api.rest.handler import Answer, RestApi
 from labs.api.rest.message import Request, Response, refusal
 from labs.api.rest.watches import WatchStream
-from labs.api.users import ADMIN, User
+from labs.api.users import ADMIN, ANONYMOUS, User
 from labs.errors import ApiError
+from labs.server.conversations import converse
 from labs.server.pacing import Pacer
 from labs.units import MILLISECOND_NS, SECOND_NS
 
@@ -34,19 +36,21 @@ class KubernetesDoor:
         """Answer a request."""
         # Repeated headers (Impersonate-Group) are joined, as RFC 9110 lets a server do.
         headers = {name.lower(): _as_text(", ".join(request.headers.getall(name))) for name in request.headers}
+        # The path as it came: the API takes it to pieces before it decodes them.
+        path = request.rel_url.raw_path
         user = self._user(headers)
         if user is None:
-            return _respond(refusal(ApiError(401, "Unauthorized", "Unauthorized")))
+            return _respond(self._api.refuse_unknown(Request(request.method, path, {}, headers, b"", ANONYMOUS)))
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             too_large = f"Request entity too large: limit is {MAX_BODY_BYTES}"
             return _respond(refusal(ApiError(413, "RequestEntityTooLarge", too_large)))
         query = {name: request.query.getall(name) for name in request.query}
-        # The path as it came: the API takes it to pieces before it decodes them.
-        path = request.rel_url.raw_path
         answer = self._patient_answer(Request(request.method, path, query, headers, body, user))
-        if isinstance(answer, WatchStream):
+        if isinstance(answer, Upgrade):
+            return await converse(request, answer, self._pacer)
+        if not isinstance(answer, Response):
             return await self._stream(request, answer)
         if request.method != "GET" and answer.status < 300:
             self._pacer.acted()
@@ -54,18 +58,19 @@ class KubernetesDoor:
             self._pacer.requested(request.method, request.path_qs)
         return _respond(answer)
 
-    def _patient_answer(self, request: Request) -> Response | WatchStream:
+    def _patient_answer(self, request: Request) -> Answer:
         """The answer; what is refused for a while only is held back for up to that while.
 
         A controller has to see a new budget before an eviction is decided, and make the ServiceAccount of a new
         namespace before its first pod; while the clock stands it does neither.
         """
-        answer = self._api.handle(request)
+        entry = self._api.note(request)
+        answer = self._api.attempt(request, entry)
         held_ns = 0
         while isinstance(answer, Response) and held_ns < answer.patience_s * SECOND_NS:
             self._pacer.let_pass(HOLD_STEP_NS)
             held_ns += HOLD_STEP_NS
-            answer = self._api.handle(request)
+            answer = self._api.attempt(request, entry)
         return answer
 
     def _user(self, headers: Mapping[str, str]) -> User | None:
@@ -73,8 +78,8 @@ class KubernetesDoor:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         return self._api.tokens.authenticate(token.strip()) if scheme.lower() == "bearer" else None
 
-    async def _stream(self, request: web.Request, stream: WatchStream) -> web.StreamResponse:
-        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/json"})
+    async def _stream(self, request: web.Request, stream: WatchStream | Tail) -> web.StreamResponse:
+        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: stream.headers["Content-Type"]})
         ready = asyncio.Event()
 
         def wake() -> None:

@@ -1,10 +1,10 @@
-"""When the clock runs on by itself: while a client is blocked on the server, or always in a live server.
+"""When the clock runs on by itself: while a client is blocked on the server, or always when it runs free.
 
 Time moves when somebody asks for it. But `kubectl rollout status` or a polling probe asks for nothing and
 waits; it would wait for ever. So while a watch is open and idle, or the same requests come again and again,
 the clock advances at ``speed`` times real time, and halts at the very event that gives a watch something to say.
 
-A client that pauses in itself asks for nothing, and nobody sees that it waits: a live server is for those.
+A client that pauses in itself asks for nothing, and nobody sees that it waits: a clock that runs free is for those.
 """
 
 from __future__ import annotations
@@ -62,18 +62,23 @@ class _Poll:
 
 
 class Pacer:
-    """Watches how clients wait and moves the clock for those that do; ``is_live``: for everybody, all the time.
+    """Watches how clients wait and moves the clock for those that do; ``is_free_running``: for everybody, all the time.
 
     ``real_s`` tells real seconds.
     """
 
     def __init__(
-        self, world: Clocked, speed: float, real_s: Callable[[], float] = time.monotonic, *, is_live: bool = False
+        self,
+        world: Clocked,
+        speed: float,
+        real_s: Callable[[], float] = time.monotonic,
+        *,
+        is_free_running: bool = False,
     ) -> None:
         self._world = world
         self._speed = speed
         self._real_s = real_s
-        self._is_live = is_live
+        self._is_free_running = is_free_running
         self._idle_since: dict[object, float] = {}
         self._polls: dict[tuple[str, ...], _Poll] = {}
         self._holds = 0
@@ -144,7 +149,7 @@ class Pacer:
     def tick(self) -> None:
         """Move the clock on for one tick if somebody waits; it halts where a watch has something to say."""
         step_ns = round(TICK_S * self._speed * SECOND_NS)
-        if self._is_live and not self._holds:
+        if self._is_free_running and not self._holds:
             self._world.run_until(self._world.now_ns + step_ns)
         elif self.is_client_blocked:
             self._has_spoken = False

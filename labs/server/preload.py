@@ -60,7 +60,7 @@ def _apply(world: World, place: Path, obj: Object) -> None:
 
 
 def _kind(world: World, place: Path, obj: Object) -> ResourceType:
-    for kind in world.api.types.values():
+    for kind in world.api.all_types():
         if (kind.api_version, kind.kind) == (obj["apiVersion"], obj["kind"]):
             return kind
     raise UsageError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import hmac
 import json
 import os
@@ -17,12 +18,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from labs.errors import UsageError
 from labs.server.aws_http import AwsDoor
 from labs.server.control_http import ControlDoor
 from labs.server.credentials import Access, issue_access
 from labs.server.kubernetes_http import MAX_BODY_BYTES, KubernetesDoor
+from labs.server.live import LiveDoor
 from labs.server.pacing import Pacer
 from labs.server.preload import build_world
 from labs.world import World
@@ -30,6 +33,8 @@ from labs.world import World
 HOST = "127.0.0.1"
 ALLOWED_HOSTS = (HOST, "localhost")
 SPEED_MAX = 10_000
+LIVE = "/live/"
+COLLECT_AFTER = (20_000, 20, 20)
 RUNNER: dict[str, Any] = {
     "access_log": None,
     "shutdown_timeout": 1.0,
@@ -55,7 +60,8 @@ class Options:
     manifests: tuple[Path, ...]
     port: int
     aws_port: int
-    is_live: bool = False
+    is_proxied: bool = False
+    is_free_running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,10 @@ async def _serve(options: Options) -> None:
     listeners = Listeners.open(options.port, options.aws_port)
     access = issue_access(options.directory, listeners.kubernetes_url)
     world = build_world(options.seed, options.manifests)
-    async with open_doors(world, access, listeners, options.speed, is_live=options.is_live) as (ready_line, pacing):
+    collect_rarely()
+    async with open_doors(
+        world, access, listeners, options.speed, options.is_proxied, is_free_running=options.is_free_running
+    ) as (ready_line, pacing):
         print(json.dumps(ready_line), flush=True)
         await _watch_standard_input(ended)
         # The pacing ends by itself only when the world breaks, and then with what broke it.
@@ -116,21 +125,34 @@ async def _serve(options: Options) -> None:
 
 @contextlib.asynccontextmanager
 async def open_doors(
-    world: World, access: Access, listeners: Listeners, speed: float, *, is_live: bool = False
+    world: World,
+    access: Access,
+    listeners: Listeners,
+    speed: float,
+    is_proxied: bool = False,
+    *,
+    is_free_running: bool = False,
 ) -> AsyncIterator[tuple[dict[str, str], asyncio.Task[None]]]:
     """Every door of a world: the ready line, and the task that moves the clock for blocked clients."""
-    pacer = Pacer(world, speed, is_live=is_live)
+    pacer = Pacer(world, speed, is_free_running=is_free_running)
     kubernetes = KubernetesDoor(world.rest, access.kubernetes_token, pacer)
     aws = AwsDoor(world, access.aws_access_key_id, pacer)
-    control = ControlDoor(world, pacer)
+    control = ControlDoor(world, world.rest.requests, pacer)
+    live = LiveDoor(world)
     token = access.control_token
     kubernetes_app = _application([("*", "/{path:.*}", kubernetes.handle)])
     aws_app = _application(
         [
             ("GET", "/control/{token}", _with_token(token, control.get)),
             ("POST", "/control/{token}", _with_token(token, control.post)),
+            ("GET", f"{LIVE}{{token}}/", _with_token(token, live.page)),
+            ("GET", f"{LIVE}{{token}}/data", _with_token(token, live.data)),
+            ("POST", f"{LIVE}{{token}}/advance", _with_token(token, control.post)),
+            ("GET", "/control/{token}/requests", _with_token(token, control.requests)),
             ("POST", "/{path:.*}", aws.handle),
-        ]
+        ],
+        # A proxy hands on the name that the reader's browser asked for; the path's token is what protects the page.
+        any_host_below=LIVE if is_proxied else None,
     )
     runners = [web.AppRunner(app, **RUNNER) for app in (kubernetes_app, aws_app)]
     pacing = asyncio.create_task(pacer.run())
@@ -147,12 +169,22 @@ async def open_doors(
             "aws_access_key_id": access.aws_access_key_id,
             "aws_secret_access_key": access.aws_secret_access_key,
             "control": f"{listeners.aws_url}/control/{token}",
+            "live": f"{listeners.aws_url}{LIVE}{token}/",
         }
         yield ready_line, pacing
     finally:
         pacing.cancel()
         for runner in runners:
             await runner.cleanup()
+
+
+def collect_rarely() -> None:
+    """Tell Python's collector that a world is long-lived data with few cycles.
+
+    Looking through a large store again and again would cost a third of the time and free next to nothing.
+    """
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def _listen(port: int, option: str) -> socket.socket:
@@ -171,20 +203,25 @@ def _listen(port: int, option: str) -> socket.socket:
     return listener
 
 
-def _application(routes: Iterable[tuple[str, str, Handler]]) -> web.Application:
-    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_only_this_host])
+def _application(routes: Iterable[tuple[str, str, Handler]], any_host_below: str | None = None) -> web.Application:
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_only_this_host(any_host_below)])
     for method, path, handler in routes:
         app.router.add_route(method, path, handler)
     return app
 
 
-@web.middleware
-async def _only_this_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+def _only_this_host(any_host_below: str | None) -> Middleware:
     """Refuse a foreign Host header: a web page that a name of its own leads here must not get through."""
-    host = request.host.rpartition(":")[0] or request.host
-    if host not in ALLOWED_HOSTS:
-        return web.Response(status=421, text=f"This lab answers only to {HOST} and localhost.\n")
-    return await handler(request)
+
+    @web.middleware
+    async def checked(request: web.Request, handler: Handler) -> web.StreamResponse:
+        host = request.host.rpartition(":")[0] or request.host
+        is_open = any_host_below is not None and request.path.startswith(any_host_below)
+        if host not in ALLOWED_HOSTS and not is_open:
+            return web.Response(status=421, text=f"This lab answers only to {HOST} and localhost.\n")
+        return await handler(request)
+
+    return checked
 
 
 def _with_token(token: str, handler: Handler) -> Handler:

@@ -11,8 +11,8 @@
 # 3. account for every request of a load test, and say what one-minute averages hide;
 # 4. write an autoscaling `behavior` policy, and say what such a policy can and cannot do.
 #
-# **Time:** about 35 minutes. **You need:** nothing; the lab starts its own cluster. Lab 03 is useful, but not
-# required.
+# **Time:** about 45 minutes, 15 of them for the three exercises. **You need:** nothing; the lab starts its own
+# cluster. Lab 03 is useful, but not required.
 #
 # **Cost:** nothing on the simulated cluster. On EKS about 0.65 US dollars an hour while it runs (an estimate: the
 # control plane, two to four small nodes, a load balancer, a small database).
@@ -41,6 +41,7 @@ import labs
 from kubernetes import client
 from labs.controlplane.hpa.replicas import desired_replicas
 from labs.course.lag import copy_records, draw_steps, scaling_steps
+from labs.course.moments import draw_moments
 
 ranges = {"requests": labs.Number(2_000, 20_000), "connections": labs.Number(3, 8)}
 ranges |= {"after_minutes": labs.Number(10, 30, "minutes"), "run_directory": labs.Text()}
@@ -50,7 +51,9 @@ _ = labs.check_parameters(globals(), seed=labs.Number(0, 1_000_000), **ranges)
 # ## The shop and its two autoscalers
 #
 # The shop runs on **Kubernetes**, which keeps programs running in **pods** (one copy of a program each) on **nodes**
-# (machines). Two autoscalers work one after the other:
+# (machines). A **Deployment** holds the wanted number of pods of one program, from a template. Visitors come through a
+# **load balancer**, which passes each request to one of the pods of the **frontend**, the program that makes the pages.
+# Two autoscalers work one after the other:
 #
 # - the **HorizontalPodAutoscaler** (HPA) decides how many *pods* there should be. It reads how much CPU the pods use,
 #   in percent of what they **request** (the CPU that is set aside for them), and keeps that near a **target**;
@@ -80,8 +83,8 @@ lab = start_shop("kubernetes/shop")
 print(f"The shop is ready; in the lab it is {lab.now():%H:%M:%S}.")
 
 # %% [markdown]
-# What does the HPA want? Its manifest says so, and the pods' template says what each frontend (the program that makes
-# the shop's pages) requests.
+# What does the HPA want? Its manifest (the file that was applied) says so, and the Deployment's template says what each
+# frontend requests.
 
 # %%
 frontend = client.AppsV1Api().read_namespaced_deployment("frontend", "shop").spec
@@ -139,8 +142,8 @@ print(f"{normal['r'] / 60:.1f} requests/s, p50 {normal['p50'] * 1000:.0f} ms, p9
 # The spike is made by ApacheBench, `ab -n 10000 -c 5`: 5 connections, each of which sends its next request as soon as
 # the last one is answered, until 10,000 are done. So each connection sends `1 / latency` requests a second. With the
 # latency of the steady state, and the CPU that one request costs (the CPU of all frontends divided by the requests
-# per second), we know what the spike needs at most. At most, because such a load generator slows down when the shop
-# does.
+# per second), we know what the spike needs at most. At most, because such a load generator slows down when the
+# shop does (a **closed loop**).
 #
 # The HPA's rule is one line: **pods = ceil(pods now × use / target)**, held between `minReplicas` and `maxReplicas`.
 # We compute it by hand and with the function that the cluster itself uses.
@@ -199,9 +202,6 @@ print(f"{without_room} pods without room: ceil({without_room} / {fit_on_new}) mo
 # %% [markdown]
 # ## The hypothesis, before anything happens
 #
-# Write yours down too: how many pods, how many nodes, how many seconds until the last new pod serves, and how many
-# requests fail? Most people expect the failures, if any, at the beginning of the spike.
-#
 # Three **alarms** watch, as in production, and look at each full minute: p99 above one second; error rate above 5 %;
 # and `cpu`, which means *the HPA ought to do something*. The HPA does nothing while the use is within 10 % of its
 # target (its **tolerance**). CloudWatch measures CPU against the pods' limit, so that number has to be converted.
@@ -219,8 +219,22 @@ def set_alarms():
 cpu_limit = target * 1.1 * request_m / limit_m
 set_alarms()
 print(f"alarm cpu: {target} % of the request and a tenth more are {cpu_limit:.0f} % of the limit")
-hypothesis = {"pods": expected_pods, "nodes": expected_nodes, "seconds until ready": 60, "failed requests": 0}
-print(f"recorded at {lab.now():%H:%M:%S}:", hypothesis)
+
+# %% [markdown]
+# Now write down what you expect, and why, before anything happens: how many pods and nodes at most, how many seconds
+# until the last new pod serves, how many requests fail, and whether they fail during the spike (`True`) or not
+# (`False`). The lab records it with its time; when you change a number later, it will say so.
+
+# %%
+# blank
+guess = labs.predict(lab, because=..., pods=..., nodes=..., seconds_until_ready=..., failed_requests=...,
+                     most_fail_during_the_spike=...)
+# solution
+guess = labs.predict(
+    lab, because="the arithmetic above; a machine starts within a minute; the queue is short enough to lose nobody",
+    pods=expected_pods, nodes=expected_nodes, seconds_until_ready=60, failed_requests=0,
+    most_fail_during_the_spike=True,
+)
 
 # %% [markdown]
 # ## Inject: 10,000 requests from a Job
@@ -334,11 +348,12 @@ finding = (f"{requests:,} requests: {ready.iloc[0]} to {ready.max()} pods, {aliv
            f"{failures[0]:.0f} requests failed during the spike, {failures[1]:.0f} after it")
 
 # %% [markdown]
-# One figure for all of it: pods and nodes, requests, latency and errors over the same minutes.
+# One figure for all of it: pods by node, requests, latency and errors over the same minutes. The legend names each
+# node's **zone**, the data centre that it stands in.
 
 # %%
 fig, axes = figures.figure(4, finding, row_height=1.75)
-figures.draw_replicas_and_nodes(axes[0], looks.pods, looks.nodes, started)
+figures.draw_pods_by_node(axes[0], looks.pods, started)
 figures.draw_minutes(axes[1], minutes, {"r": ("requests", "#00477A", "-")}, started, factor=1 / 60)
 figures.name_panel(axes[1], "Requests at the load balancer, mean of each minute", "per second")
 figures.draw_latency(axes[2], minutes[["p50", "p99"]], started)
@@ -346,8 +361,11 @@ figures.limit_line(axes[2], 1, "SLO: p99 below 1 s")
 figures.draw_error_rate(axes[3], minutes["errors"], started)
 figures.limit_line(axes[3], 5, "alarm: 5 %")
 shade_spike(axes)
+worst_minute = figures.minutes_since([minutes["errors"].idxmax()], started)[0]
+figures.point_at(axes[3], worst_minute, minutes["errors"].max(), "what happened here?", beside=(-24, 4))
 worst = f"Highest p99 of a minute {minutes['p99'].max():.2f} s, highest error rate {minutes['errors'].max():.1f} %."
-figures.show(fig, f"Four panels over time. {finding}. {worst}", name="spike", directory=place)
+figures.show(fig, f"{finding}. {worst} Four panels over time: pods by node, requests, latency, error rate.",
+             name="spike", directory=place)
 
 # %% [markdown]
 # Look at the lowest panel before you read on: *when* did requests fail? We come back to it. First the pods.
@@ -377,6 +395,23 @@ seen.set_index("second")[["pods", "counted", "percent", "rule", "in limits", "de
 # a few connections cannot show how much more it would send to more pods. Each step lets more requests through, and only
 # the next reading can ask for more. `DesiredWithinRange` means that no limit held the step back.
 #
+# The same in pictures: the cluster at the start, five seconds after each decision, and when its pods were ready. A box
+# is a pod, a column is a node with its zone; `starting` pods without a node wait for a machine.
+
+# %%
+def seconds_of(decision):
+    done = ready.index[(ready.index >= decision.time) & (ready == decision.desired)]
+    return [decision.second + 5, *[round((time - started).total_seconds()) for time in done[:1]]]
+
+
+moments = sorted({0}.union(*(seconds_of(row) for row in seen.itertuples())))[:6]
+steps_text = ", then ".join(f"{row.pods} to {row.desired}" for row in seen.itertuples())
+title = f"Pods wait for machines: the HPA goes from {steps_text}"
+fig, _ = draw_moments(looks.pods, looks.nodes, moments, started, title)
+alt = f"{title}. The cluster at {', '.join(map(str, moments))} seconds, pods by node, zone and state."
+figures.show(fig, alt, name="moments", directory=place)
+
+# %% [markdown]
 # On the way down the rule alone would have gone as soon as the spike was over: the HPA takes the highest number that
 # it wanted during the last 300 seconds (the **stabilisation window**), so that a short lull does not cost capacity.
 #
@@ -402,19 +437,19 @@ table.rename(columns="decision {}".format).round().astype(int)
 #   seconds and gives the mean since the collection before. A new pod counts only after a whole window in which it was
 #   ready: that is why a second decision waits until the first one has been measured.
 # - **HPA decides.** It looks every 15 seconds, and the windows have to reach it first. A window that was only partly
-#   in the spike may lie within the tolerance: then nothing happens for another 15 seconds. Deployment and scheduler
-#   take no second.
+#   in the spike may lie within the tolerance: then nothing happens for another 15 seconds. The Deployment, which makes
+#   the pods, and the **scheduler**, which picks a node for each, take no second.
 # - **Karpenter orders a node.** It gathers pending pods until none has come for one second, at most ten, so that one
 #   order serves them all.
 # - **Machine boots; network starts.** The same on your own account. No autoscaler setting shortens it; a smaller
 #   machine image, or spare room that is already there, does.
-# - **Image is pulled.** A new node has no images, and its pods wait in line for theirs.
-# - **Pod Ready.** This shop has no readiness probe yet (lab 03): a started container counts as ready.
+# - **Image is pulled.** An image is the packed program. A new node has none, and its pods wait in line for theirs.
+# - **Pod Ready.** A readiness probe would ask the pod before it gets requests; this shop has none yet (lab 03), so a
+#   started container counts as ready.
 #
 # ## Who noticed, and what the minutes hide
 #
-# The alarms' history says when each went off; your hypothesis meets its numbers; and the table shows the busy minutes
-# with the slowest request of each.
+# The alarms' history says when each went off, and the table shows the busy minutes with the slowest request of each.
 
 # %%
 def raised_after_s(name):
@@ -425,10 +460,6 @@ def raised_after_s(name):
 
 raised = {name: raised_after_s(name) for name in ("cpu", "p99", "errors")}
 print("alarms:", {name: "never" if after is None else f"after {after:.0f} s" for name, after in raised.items()})
-lag_s = (ready.idxmax() - started).total_seconds()
-print("predicted:", hypothesis)
-measured = int(ready.max()), int(alive.max()), round(lag_s), int(sum(failures))
-print("measured: ", dict(zip(hypothesis, measured, strict=True)))
 view = minutes[["r", "p50", "p99", "slowest", "failed"]].rename_axis("minute").set_axis(minutes.index.strftime("%H:%M"))
 view[(minutes["r"] > 1.5 * normal["r"]).to_numpy() | (minutes["failed"] > 0).to_numpy()].round(2)
 
@@ -438,6 +469,22 @@ view[(minutes["r"] > 1.5 * normal["r"]).to_numpy() | (minutes["failed"] > 0).to_
 # a few thousand requests a minute need to hide a bad half minute: compare p99 with the slowest. The slowest met pods
 # that had just started: a **cold** pod computes its first requests for longer (empty caches). More pods help, but not
 # in their first second.
+#
+# ## Your prediction against the data
+#
+# Pods and nodes must be exact to be a hit; the seconds may be 15 off, one look of the HPA.
+
+# %%
+lag_s = (ready.idxmax() - started).total_seconds()
+guess.verdict(
+    started, {"pods": 0, "nodes": 0, "seconds_until_ready": 15}, pods=int(ready.max()), nodes=int(alive.max()),
+    seconds_until_ready=round(lag_s), failed_requests=int(sum(failures)),
+    most_fail_during_the_spike=bool(failures[0] > failures[1]),
+)
+
+# %% [markdown]
+# The arithmetic is good at *how many*. It says nothing of *when*, since two autoscalers and a machine take turns. And
+# were you right about when requests fail?
 #
 # ## The aftermath: who failed those requests?
 #
@@ -464,7 +511,8 @@ for why in sorted({event.message for event in events if event.reason == "Unconso
 # the same once more when it empties a node to save money. So the spike itself cost little; *tidying up after it* cost
 # requests.
 #
-# Is a node left over although its pods would fit elsewhere? The frontend's manifest *prefers* pods in different
+# (Emptying nodes that are not needed is Karpenter's **consolidation**.) Is a node left over although its pods would fit
+# elsewhere? The frontend's manifest *prefers* pods in different
 # zones. Karpenter honours such preferences when it simulates the removal of a node: to keep them it would have to buy
 # one in that zone again, at the same price. So the node stays, for a mere preference.
 #
@@ -495,11 +543,11 @@ for row in seen[seen["desired"] > seen["pods"]].head(1).itertuples():
 
 # %%
 lab.close()
-lab = start_shop("kubernetes/shop", "kubernetes/tuned/frontend-hpa.yaml")
-tuned_looks, tuned_started, tuned_ended = watch_spike(lab, [])
+tuned_lab = start_shop("kubernetes/shop", "kubernetes/tuned/frontend-hpa.yaml")
+tuned_looks, tuned_started, tuned_ended = watch_spike(tuned_lab, [])
 tuned_looks.watch(after_minutes * 60, every_s=10)
-lab.wait("3 min")
-tuned_minutes = measure(tuned_started - timedelta(minutes=4), lab.now() - timedelta(minutes=1))
+tuned_lab.wait("3 min")
+tuned_minutes = measure(tuned_started - timedelta(minutes=4), tuned_lab.now() - timedelta(minutes=1))
 print(f"The first spike lasted {(ended - started).total_seconds():.0f} s, "
       f"the second {(tuned_ended - tuned_started).total_seconds():.0f} s.")
 
@@ -507,7 +555,7 @@ print(f"The first spike lasted {(ended - started).total_seconds():.0f} s, "
 # To compare two runs we need the same few numbers of each.
 
 # %%
-def summarise(looks, minutes, started):
+def summarise(looks, minutes, started, ended):
     pods, nodes = ready_counts(looks)
     hours = nodes.index.to_series().diff().shift(-1).dt.total_seconds().fillna(0) / 3600
     dollars = 0.096 * ((nodes - nodes.iloc[0]) * hours).sum()  # m6i.large on demand in us-east-1, an hour
@@ -517,29 +565,40 @@ def summarise(looks, minutes, started):
             "extra nodes, US dollars": dollars}
 
 
-runs = {"first": (looks, minutes, started), "tuned": (tuned_looks, tuned_minutes, tuned_started)}
+runs = {"first": (looks, minutes, started, ended),
+        "tuned": (tuned_looks, tuned_minutes, tuned_started, tuned_ended)}
 both = pd.DataFrame({name: summarise(*run) for name, run in runs.items()}).round(2)
 both.astype(str).replace(r"\.0$", "", regex=True)
 
 # %% [markdown]
-# The same comparison as a picture, both runs in each panel.
+# The same comparison as a picture: the first run on the left, the tuned one on the right, on the same scales.
 
 # %%
 lags, worst = both.loc["seconds until they were ready"], both.loc["worst minute, % failed"]
 change = (f"Tuned against first: all pods ready after {lags['tuned']:.0f} s against {lags['first']:.0f} s; "
           f"worst minute {worst['tuned']:.1f} % failed against {worst['first']:.1f} %")
-fig, axes = figures.figure(3, change)
-for each, zero, colour, dashes in ((looks, started, "#D55E00", "--"), (tuned_looks, tuned_started, "#00477A", "-")):
-    pods = ready_counts(each)[0]
-    axes[0].step(figures.minutes_since(pods.index, zero), pods, where="post", color=colour, linestyle=dashes)
-figures.name_panel(axes[0], "Ready frontends", "pods").set_yticks(range(0, ready.max() + 3, 2))
-for ax, column in ((axes[1], "p99"), (axes[2], "errors")):
-    both_runs = (minutes[column], tuned_minutes[column], started, tuned_started)
-    figures.draw_before_after(ax, *both_runs, labels=("first", "tuned"))
-figures.limit_line(figures.name_panel(axes[1], "Latency, p99", "seconds"), 1, "SLO: 1 s")
-figures.name_panel(axes[2], "Error rate", "% of requests")
-shade_spike(axes)
-figures.show(fig, f"Both runs, same seed, in three panels. {change}.", name="before_after", directory=place)
+fig, axes = figures.figure(3, change, columns=2, row_height=1.9)
+for column, (name, (look, data, zero, end)) in enumerate(runs.items()):
+    fleet, p99, errors = axes[column::2]
+    figures.draw_replicas_and_nodes(fleet, look.pods, look.nodes, zero)
+    figures.name_panel(figures.draw_minutes(p99, data, {"p99": ("p99", "#D55E00", "-")}, zero), "Latency, p99", "seconds")
+    figures.limit_line(p99, 1, "SLO: 1 s")
+    figures.draw_error_rate(errors, data["errors"], zero)
+    at = figures.minutes_since([data["errors"].idxmax()], zero)[0]
+    figures.point_at(errors, at, data["errors"].max(), f"{data['failed'].sum():.0f} failed in all", beside=(-12, -6))
+    for ax in (fleet, p99, errors):
+        figures.shade(ax, 0, (end - zero).total_seconds() / 60, f"spike, {name} run" if ax is fleet else "")
+axes[0].get_legend().remove()
+
+# %% [markdown]
+# The panels are drawn; one look, with the finding in words for those who cannot see it:
+
+# %%
+for ax in axes[1::2]:
+    ax.set_ylabel("")
+figures.label_minutes(axes, "minutes since the spike began")
+alt = f"{change}. Two columns, first and tuned run, same seed: pods and nodes, p99, error rate over minutes."
+figures.show(fig, alt, name="before_after", directory=place)
 
 # %% [markdown]
 # Read it soberly. The way up is shorter, since one order of machines does the work of two in a row. On the way down the
@@ -551,29 +610,74 @@ figures.show(fig, f"Both runs, same seed, in three panels. {change}.", name="bef
 #
 # ## Exercises
 #
-# 1. Set the frontends' request to 500m. How many pods and nodes will the spike take? Compute first, then change
-#    `kubernetes/shop/10-frontend.yaml` and run again.
+# ### 04-a: another request, another number of pods
+#
+# All frontends together use `need_m` millicores. How many pods does the HPA ask for, when each requests `request_m`,
+# may use up to `limit_m`, and the target is `target_percent`, with `lowest` and `highest` as its limits? (Not all of
+# these matter.) The last line tells you whether your rule holds, with this run's numbers and with others; if not, it
+# gives a hint, and at the next try another.
+
+# %%
+def pods_at(need_m, request_m, limit_m, target_percent, lowest, highest):
+    # solution
+    wanted = math.ceil(100 * need_m / (target_percent * request_m))
+    return min(max(wanted, lowest), highest)
+
+
+limits = {"lowest": hpa.spec.min_replicas, "highest": hpa.spec.max_replicas}
+labs.check("04-a", pods_at, need_m=need_m, request_m=request_m, limit_m=limit_m, target_percent=target, **limits)
+
+# %% [markdown]
+# ### 04-b: how many machines is that?
+#
+# `without_room` frontends of `request_m` each fit nowhere. How many new nodes with `node_m` allocatable does Karpenter
+# have to buy, when the DaemonSets take `daemons_m` on each of them?
+
+# %%
+def new_nodes(without_room, request_m, node_m, daemons_m):
+    # solution
+    per_node = (node_m - daemons_m) // request_m
+    return math.ceil(without_room / per_node)
+
+
+labs.check("04-b", new_nodes, without_room=without_room, request_m=request_m, node_m=size_m, daemons_m=daemons_m)
+
+# %% [markdown]
+# ### 04-c: neither too many nor too large a share
+#
+# Write a `behavior` (a dict with the fields that you saw in the manifest) under which, in any two minutes, at most two
+# pods leave, and at most a quarter of them. Think of what happens when both rules apply.
+
+# %%
+# blank
+behavior = ...
+# solution
+two = {"type": "Pods", "value": 2, "periodSeconds": 120}
+quarter = {"type": "Percent", "value": 25, "periodSeconds": 120}
+behavior = {"scaleDown": {"policies": [two, quarter], "selectPolicy": "Min"}}
+
+labs.check("04-c", behavior, pods=int(ready.max()))
+
+# %% [markdown]
+# ### Further
+#
+# 1. Set the frontends' request to 500m in `kubernetes/shop/10-frontend.yaml`, predict with your two functions, run again.
 # 2. Put the target back to 80 in `kubernetes/tuned/frontend-hpa.yaml` and keep the behavior. Which of the two
-#    improvements stays?
+#    improvements stays? Which line decides how *large* a step is, and which how *fast* steps may follow one another?
 # 3. Start the second run with `start_shop("kubernetes/shop", "kubernetes/hardened",
-#    "kubernetes/tuned/frontend-hpa.yaml")`. How many requests fail now?
-#
-# <details><summary>Hints</summary>
-#
-# 1. A request appears twice: in use / request, and in how many pods fit on a node. Does `maxReplicas` hold the
-#    number?
-# 2. Which line decides how *large* a step is, and which how *fast* steps may follow one another?
-# 3. A pod that waits before it exits is still there while the load balancer learns that it should not be used.
-#
-# </details>
+#    "kubernetes/tuned/frontend-hpa.yaml")`. How many requests fail now? (A pod that waits before it exits is still there
+#    while the load balancer learns that it should not be used.)
 #
 # ## Runbook entry
 #
-# - **Symptom:** alarm `cpu`, more requests than usual, pods `Pending`.
+# A runbook is the page that says what to do when an alarm calls.
+#
+# - **Symptom:** alarm `cpu`, more requests than usual, pods `Pending` (without a node).
 # - **Look:** `kubectl -n shop get hpa,pods -o wide`, `kubectl get nodeclaims`, `kubectl -n shop get events`.
 # - **Expect:** the first new pods after about a minute, half of it for metrics and half of it for a machine.
-# - **Act:** HPA at `maxReplicas` with use above target: raise `maxReplicas`, check the NodePool's limits. NodeClaim
-#   not `Launched`: capacity or quota; allow other instance types.
+# - **Act:** HPA at `maxReplicas` with use above target: raise `maxReplicas`, check the limits of the NodePool (what
+#   Karpenter may buy). NodeClaim not `Launched`: AWS has no such machine left, or your account may have no more; allow
+#   other instance types.
 # - **Afterwards:** pods leave after five minutes, nodes later. Errors then mean unclean shutdown, not load.
 
 # %% [markdown]
@@ -638,5 +742,5 @@ result = labs.Result(
     is_slo_met=bool(calm and minutes["p99"].max() < 1),
 )
 tuned = {name.replace("%", "percent"): float(value) for name, value in both["tuned"].items()}
-print(labs.save_result(result, run_directory, hypothesis=hypothesis, requests=complete, tuned=tuned))
-lab.close()
+print(labs.save_result(result, run_directory, hypothesis=guess.entries(), requests=complete, tuned=tuned))
+tuned_lab.close()

@@ -178,7 +178,7 @@ def test_events_are_read() -> None:
 def test_an_experiment_runs_from_a_file(tmp_path: Path) -> None:
     """The pauses of an experiment are its own: the cluster lives on while it asks for nothing."""
     (tmp_path / "experiment.json").write_text(json.dumps(EXPERIMENT), encoding="utf-8")
-    with LabServer(tmp_path / "lab", "--live", "--speed", "20") as server:
+    with LabServer(tmp_path / "lab", "--free-running", "--speed", "20") as server:
         for body in ({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "chaos"}}, WEB):
             assert server.kubectl("apply", "-n", "chaos", "-f", "-", text=json.dumps(body)).code == 0
         server.kubectl("rollout", "status", "-n", "chaos", "deploy/web")

@@ -256,6 +256,40 @@ def test_a_manifest_with_an_unknown_field_is_refused(kubectl: Run) -> None:
     assert 'strict decoding error: unknown field "spec.replicaz"' in refused.error
 
 
-@pytest.mark.parametrize("command", ["exec {pod} -- ls", "port-forward {pod} 8080:80", "attach {pod}"])
-def test_what_is_not_served_fails_at_once(kubectl: Run, pod: str, command: str) -> None:
-    assert kubectl(*command.format(pod=pod).split(), code=1).error
+TABS = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: tabs.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: tabs, singular: tab, kind: Tab, shortNames: [tb], categories: [all]}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      subresources: {status: {}, scale: {specReplicasPath: .spec.size, statusReplicasPath: .status.size}}
+      additionalPrinterColumns: [{name: Size, type: integer, jsonPath: .spec.size}]
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec: {type: object, description: what is wanted, properties: {size: {type: integer, default: 1}}}
+            status: {type: object, properties: {size: {type: integer}}}
+"""
+TAB = "{apiVersion: example.com/v1, kind: Tab, metadata: {name: a, namespace: default}, spec: {}}"
+
+
+def test_a_custom_kind_is_used_like_any_other(kubectl: Run) -> None:
+    kubectl("apply", "-f", "-", text=TABS)
+    kubectl("wait", "--for=condition=established", "crd/tabs.example.com")
+    assert kubectl("apply", "-f", "-", text=TAB).out == "tab.example.com/a created\n"
+    assert "what is wanted" in kubectl("explain", "tab.spec").out
+    kubectl("scale", "tb/a", "--replicas=3")
+    assert kubectl("get", "tb").out == "NAME   SIZE\na      3\n"
+    refused = kubectl("patch", "tab", "a", "--type=merge", "-p", '{"spec":{"size":"x"}}', code=1)
+    assert "spec.size in body must be of type integer" in refused.error
+    refused = kubectl("apply", "--server-side", "-f", "-", text=TAB.replace("spec: {}", "spec: {colour: 1}"), code=1)
+    assert ".spec.colour: field not declared in schema" in refused.error
+    kubectl("delete", "crd", "tabs.example.com")
+    assert kubectl("get", "tabs", code=1).error

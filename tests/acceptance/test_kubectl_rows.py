@@ -171,6 +171,7 @@ def test_what_is_read(kubectl: Run, command: str) -> None:
 
 
 REFUSALS = {
+    "autoscale rc old --max=2 --cpu=50%": "apiVersion must specify API group",
     "wait --for=condition=Available=false deploy/web --timeout=1s": "timed out waiting for the condition",
     "wait --for=create deploy/nobody --timeout=1s": "timed out waiting for the condition",
     "rollout pause sts/db": "pausing is not supported",
@@ -218,7 +219,6 @@ set env deploy/web MODE=fast
 set resources deploy/web --requests=cpu=10m
 expose deploy web --port=80 --target-port=8080
 autoscale deploy web --min=3 --max=5 --memory=50Mi
-autoscale rc old --max=2 --cpu=50%
 scale rc/old --replicas=2
 patch deploy web --subresource=scale --type=merge -p '{"spec":{"replicas":3}}'
 label pods -l app=web seen=yes

@@ -101,7 +101,7 @@ def test_a_list_of_all_namespaces_is_in_order_of_its_keys(server: Server) -> Non
         server.client.create("namespaces", {"metadata": {"name": namespace}})
         server.client.create("configmaps", {"metadata": {"name": "x", "namespace": namespace}})
     listing = server.expect(200, "GET", "/api/v1/configmaps")
-    assert [item["metadata"]["namespace"] for item in listing["items"]] == ["a-b", "a"]
+    assert [item["metadata"]["namespace"] for item in listing["items"]] == ["a-b", "a", "kube-system"]
 
 
 def test_deletecollection_deletes_what_is_selected(server: Server) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from api.conftest import Server
 
+from labs.api.crds.karpenter import install_karpenter
+
 
 def document(server: Server, path: str) -> dict[str, Any]:
     found: dict[str, Any] = server.expect(200, "GET", f"/openapi/v3/{path}")
@@ -13,6 +15,7 @@ def document(server: Server, path: str) -> dict[str, Any]:
 
 
 def test_a_custom_kind_has_its_schema_and_the_fields_of_every_object(server: Server) -> None:
+    install_karpenter(server.api)
     found = document(server, "apis/karpenter.sh/v1")
     schema = found["components"]["schemas"]["sh.karpenter.v1.NodePool"]
     assert schema["x-kubernetes-group-version-kind"] == [{"group": "karpenter.sh", "version": "v1", "kind": "NodePool"}]

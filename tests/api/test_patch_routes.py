@@ -162,3 +162,65 @@ def test_a_write_may_bring_its_own_owners(server: Server) -> None:
     assert managers(server.expect(200, "PATCH", path, unread, media=JSON)) == [("kubectl", "Apply")]
     emptied = [{**patch[0], "value": [{}]}]
     assert "managedFields" not in server.expect(200, "PATCH", path, emptied, media=JSON)["metadata"]
+
+
+def wrong(server: Server, patch: Any, media: str, query: str = "", status: int = 422) -> str:
+    message: str = server.expect(status, "PATCH", f"{DEPLOYMENTS}/web{query}", patch, media=media)["message"]
+    return message
+
+
+def test_a_patched_object_that_does_not_fit_is_told_of_without_its_kind(server: Server) -> None:
+    server.expect(201, "POST", DEPLOYMENTS, deployment("web"))
+    text = wrong(server, {"spec": {"replicas": "x"}}, STRATEGIC)
+    assert text == ' "" is invalid: patch: Invalid value: "map[spec:map[replicas:x]]": unrecognized type: int32'
+    text = wrong(server, {"spec": {"template": {"spec": {"containers": "c"}}}}, MERGE)
+    assert text.startswith(' "" is invalid: patch: Invalid value: "{')
+    assert text.endswith(".containers of type []v1.Container")
+    text = wrong(server, {"spec": {"nope": 1}}, STRATEGIC, "?fieldValidation=Strict")
+    assert text.endswith('"map[spec:map[nope:1]]": strict decoding error: unknown field "spec.nope"')
+    twice = b'{"spec": {"replicas": 1, "replicas": 2}}'
+    answer = server.ask("PATCH", f"{DEPLOYMENTS}/web", twice, media=MERGE)
+    assert (answer.status, answer.warnings) == (200, ('duplicate field "spec.replicas"',))
+
+
+@pytest.mark.parametrize(
+    ("patch", "media", "text"),
+    [
+        (b"{", MERGE, "error decoding patch: unexpected end of JSON input"),
+        (b"{", STRATEGIC, "unexpected end of JSON input"),
+        ([], MERGE, "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}"),
+        (
+            {},
+            JSON,
+            "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
+        ),
+    ],
+)
+def test_a_patch_that_is_none_is_refused_by_the_decoder(server: Server, patch: Any, media: str, text: str) -> None:
+    server.expect(201, "POST", DEPLOYMENTS, deployment("web"))
+    assert wrong(server, patch, media, status=400) == text
+
+
+def test_a_configuration_to_apply_must_fit_its_type(server: Server) -> None:
+    def refused(change: Any, status: int = 500) -> str:
+        body = {"apiVersion": "apps/v1", "kind": "Deployment", **deployment("web"), **change}
+        return wrong(server, body, APPLY, "?fieldManager=m", status)
+
+    start = "failed to create typed patch object (/web; apps/v1, Kind=Deployment): "
+    assert refused({"foo": 1}) == f"{start}.foo: field not declared in schema"
+    containers = [{"name": "a", "image": 1}, {"name": "a"}, {"image": "x"}]
+    spec = {"replicas": "x", "template": {"spec": {"containers": containers}}}
+    place = ".spec.template.spec.containers"
+    assert refused({"spec": spec}) == start + "\n  ".join(
+        [
+            "errors:",
+            ".spec.replicas: expected numeric (int or float), got string",
+            f'{place}[name="a"].image: expected string, got &value.valueUnstructured{{Value:1}}',
+            f'{place}: duplicate entries for key [name="a"]',
+            f"{place}: element 2: associative list with keys has an element that omits all key fields "
+            '["name"] (and doesn\'t have default values for any key fields)',
+        ]
+    )
+    assert refused({"apiVersion": ""}, 400) == (
+        "Incorrect version specified in apply patch. Specified patch version: , expected: apps/v1"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from api.conftest import CONFIG_MAPS, DEPLOYMENTS, PODS, Server, deployment
 
+from labs.api.crds.karpenter import install_karpenter
 from labs.api.objects import Object
 from labs.api.resources import READ_VERBS, ResourceType
 from labs.api.rest.message import Request
@@ -183,7 +184,7 @@ def test_log_asks_for_the_container_when_there_are_two(server: Server) -> None:
     server.pod("a", containers=[{"name": "x", "image": "i"}, {"name": "y", "image": "i"}])
     refused = server.expect(400, "GET", f"{PODS}/a/log")
     assert refused["message"] == "a container name must be specified for pod a, choose one of: [x y]"
-    assert server.ask("GET", f"{PODS}/a/log?container=y").status == 200
+    assert server.ask("GET", f"{PODS}/a/log?container=y").status == 204  # on no node yet: no content
 
 
 def test_a_virtual_resource_is_read_from_its_provider(server: Server) -> None:
@@ -221,6 +222,7 @@ def test_a_user_learns_what_it_may_do_and_who_it_is(server: Server) -> None:
 
 
 def test_a_node_pool_has_the_columns_of_its_definition(server: Server) -> None:
+    install_karpenter(server.api)
     reference = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "spot"}
     spec = {"template": {"spec": {"nodeClassRef": reference, "requirements": []}}}
     server.expect(201, "POST", "/apis/karpenter.sh/v1/nodepools", {"metadata": {"name": "p"}, "spec": spec})
@@ -228,3 +230,33 @@ def test_a_node_pool_has_the_columns_of_its_definition(server: Server) -> None:
     shown = [column["name"] for column in table["columnDefinitions"] if column["priority"] == 0]
     assert shown == ["Name", "NodeClass", "Nodes", "Ready", "Age"]
     assert table["rows"][0]["cells"][:2] == ["p", "spot"]
+
+
+def test_health_is_told_check_by_check(server: Server) -> None:
+    def body(target: str) -> str:
+        return server.ask("GET", target).body.decode()
+
+    assert body("/livez") == body("/readyz/etcd-readiness") == "ok"
+    lines = body("/readyz?verbose&exclude=etcd&exclude=nothing").splitlines()
+    assert lines[:3] == ["[+]ping ok", "[+]log ok", "[+]etcd excluded: ok"]
+    assert lines[-2:] == [
+        'warn: some health checks cannot be excluded: no matches for "nothing"',
+        "readyz check passed",
+    ]
+    assert "etcd-readiness" not in body("/livez?verbose")
+    assert server.ask("GET", "/livez/nothing").status == 404
+
+
+def test_aggregated_discovery_is_tagged_and_its_old_version_gone(server: Server) -> None:
+    first = server.ask("GET", "/apis", accept=DISCOVERY)
+    headers = {"accept": DISCOVERY, "if-none-match": first.headers["ETag"]}
+    again = server.rest.handle(Request.to("GET", "/apis", headers=headers))
+    assert (again.status, again.headers["ETag"]) == (304, first.headers["ETag"])
+    assert server.ask("GET", "/apis", accept=DISCOVERY.replace("v=v2", "v=v2beta1")).status == 404
+
+
+def test_policies_that_are_not_served_are_not_found(server: Server) -> None:
+    kinds = ("validatingadmissionpolicies", "mutatingwebhookconfigurations", "validatingwebhookconfigurations")
+    for plural in kinds:
+        answer = server.ask("GET", f"/apis/admissionregistration.k8s.io/v1/{plural}")
+        assert (answer.status, answer.body) == (404, b"404 page not found\n")

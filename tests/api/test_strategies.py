@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from api.conftest import CONTAINER, DEPLOYMENTS, PODS, Server, deployment
 
+from labs.api.crds.karpenter import install_karpenter
 from labs.api.strategies.pod_defaults import pull_policy
 from labs.api.strategies.pods import qos_class
 
@@ -162,6 +163,7 @@ def test_a_behavior_is_filled_up_only_when_there_is_one(server: Server) -> None:
 
 
 def test_a_node_pool_has_the_defaults_and_rules_of_its_definition(server: Server) -> None:
+    install_karpenter(server.api)
     reference = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "default"}
     template = {"spec": {"nodeClassRef": reference, "requirements": []}}
     made = server.expect(201, "POST", POOLS, {"metadata": {"name": "p"}, "spec": {"template": template}})
@@ -169,7 +171,12 @@ def test_a_node_pool_has_the_defaults_and_rules_of_its_definition(server: Server
     assert made["spec"]["template"]["spec"]["expireAfter"] == "720h"
     wrong = {"template": template, "weight": 101, "disruption": {"consolidationPolicy": "Never"}}
     refused = server.expect(422, "POST", POOLS, {"metadata": {"name": "q"}, "spec": wrong})
-    assert [field for field, _ in causes(refused)] == ["spec.disruption.consolidationPolicy", "spec.weight"]
+    assert [field for field, _ in causes(refused)] == [
+        "spec.disruption.consolidationPolicy",
+        "spec.disruption.consolidateAfter",
+        "spec.weight",
+        "<nil>",
+    ]
 
 
 def test_a_new_node_is_tainted_until_it_is_ready(server: Server) -> None:

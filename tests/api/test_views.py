@@ -92,3 +92,12 @@ def test_the_newer_version_is_preferred(server: RestApi) -> None:
     groups = {group["name"]: group for group in send(server, "GET", "/apis").json()["groups"]}
     assert [item["version"] for item in groups["autoscaling"]["versions"]] == ["v2", "v1"]
     assert [item["version"] for item in groups["events.k8s.io"]["versions"]] == ["v1"]
+
+
+@pytest.mark.parametrize("text", ["{", "7", '["a"]', '[{"type": 1}]', "null"])
+def test_an_annotation_that_keeps_nothing_is_dropped(text: str) -> None:
+    hpa = autoscaler()
+    hpa["metadata"]["annotations"] = {"autoscaling.alpha.kubernetes.io/metrics": text, "mine": "kept"}
+    stored = to_stored(VIEW_TYPES[0], hpa)
+    assert stored["metadata"]["annotations"] == {"mine": "kept"}
+    assert "metrics" not in stored["spec"]

@@ -137,3 +137,21 @@ def test_the_oldest_ended_pods_are_surplus() -> None:
     ]
 
     assert [pod["metadata"]["name"] for pod in surplus_terminated(pods, 1)] == ["p1", "p2"]
+
+
+def test_leaving_pod_of_a_node_out_of_service_is_failed_and_taken_away(cluster: Cluster, kubelet: TinyKubelet) -> None:
+    kubelet.stop_s = 10_000
+    cluster.create("pods", {"metadata": {"name": "db"}, "spec": pod_template("db")["spec"]})
+    cluster.run(5)
+    pod = cluster.get("pods", "db")
+    cluster.client.delete("pods", "shop", "db")
+    cluster.run(25)
+    assert cluster.names("pods") == ["db"], "its node has not said that it stopped"
+    node = cluster.get("nodes", pod["spec"]["nodeName"], "")
+    taint = {"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}
+    statuses: list[dict[str, object]] = []
+    cluster.client.subscribe("pods", lambda event: statuses.append(event.object["status"]))
+    cluster.client.update("nodes", {**node, "spec": {**(node.get("spec") or {}), "taints": [taint]}})
+    cluster.run(25)
+    assert cluster.names("pods") == []
+    assert statuses[-1]["phase"] == "Failed"

@@ -8,7 +8,7 @@ import pytest
 from labs.course.build import build, find_orphans, find_out_of_step, find_sources, read_source, versions
 from labs.errors import UsageError
 
-SOURCE = '''# %% [markdown]
+SOURCE = """# %% [markdown]
 # # A sample
 
 # %% tags=["parameters"]
@@ -28,7 +28,7 @@ print(answer)
 
 # %% tags=["solution"]
 answer + 1
-'''
+"""
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_built_notebook_has_the_same_bytes_each_time_and_no_noise(folder: Path
     learner = first[0].decode()
     assert "to the reader" in learner
     assert '"image/png"' in learner
-    for noise in ('"stderr"', "to nobody\\n\"", '"version"', "iopub", str(folder), "widgets"):
+    for noise in ('"stderr"', 'to nobody\\n"', '"version"', "iopub", str(folder), "widgets"):
         assert noise not in learner
     counts = [cell["execution_count"] for cell in nbformat.reads(learner, 4).cells if cell["cell_type"] == "code"]
     assert counts == [1, 2, 3]
@@ -63,6 +63,38 @@ def test_the_learner_gets_no_answers_and_the_same_cell_ids(folder: Path) -> None
     assert learner.cells[3]["source"] == "answer = None\n# Your code here."
     assert len(solved.cells) == 5
     assert "answer = 42" in solved.cells[3]["source"]
+
+
+def test_an_answer_ends_at_an_empty_line_and_leaves_three_dots_in_a_function(folder: Path) -> None:
+    cell = """# %%
+def rule(pods):
+    half = pods / 2
+    # solution
+    whole = round(half)
+    return whole
+
+
+check(rule)
+# blank
+predict(pods=...)
+# solution
+predict(pods=3)
+
+verdict()
+"""
+    source_of(folder).write_text(cell, encoding="utf-8")
+    learner, solved = (each.cells[0]["source"].splitlines() for each in versions(source_of(folder), folder).values())
+    assert learner == [
+        "def rule(pods):",
+        "    half = pods / 2",
+        "    ...  # Your code here.",
+        *["", "", "check(rule)", "predict(pods=...)", "", "verdict()"],
+    ]
+    assert solved == [
+        "def rule(pods):",
+        *["    half = pods / 2", "    # solution", "    whole = round(half)", "    return whole"],
+        *["", "", "check(rule)", "# solution", "predict(pods=3)", "", "verdict()"],
+    ]
 
 
 def test_a_source_without_answers_makes_one_notebook(folder: Path) -> None:

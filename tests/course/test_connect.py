@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import signal
 import subprocess
@@ -16,8 +17,9 @@ import nbformat
 import pytest
 
 from kubernetes import client
-from labs.course.connect import Lab, SimulatedLab, WaitTimeout, connect
+from labs.course.connect import ClusterLab, Lab, SimulatedLab, WaitTimeout, connect
 from labs.course.kernels import execute
+from labs.course.requests import COLUMNS, requests
 from labs.course.sidecar import GONE
 from labs.errors import UsageError
 
@@ -42,10 +44,37 @@ def test_time_is_the_clusters_and_moves_when_told(lab: Lab) -> None:
     assert (lab.wait(until=lambda: (lab.now() - before).total_seconds() >= 100, every="5 s") - before).seconds == 100
 
 
+def test_the_requests_of_this_lab_are_a_table(lab: Lab) -> None:
+    client.CoreV1Api().list_namespaced_pod("kube-system")
+    table = requests(lab)
+    last = table.iloc[-1]
+    assert tuple(table.columns) == COLUMNS
+    assert (last["verb"], last["resource"], last["namespace"], last["code"]) == ("list", "pods", "kube-system", 200)
+    assert last["userAgent"].startswith("OpenAPI-Generator/")
+    assert last["time"] == lab.now().replace(microsecond=last["time"].microsecond)
+
+
+def test_on_a_real_cluster_one_sentence_says_where_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = "arn:aws:eks:us-east-1:111122223333:cluster/shop"
+    context = {"name": "x", "context": {"cluster": cluster, "user": "u"}}
+    file = tmp_path / "config"
+    servers = [{"name": cluster, "cluster": {"server": "https://127.0.0.1:1"}}]
+    whole = {"current-context": "x", "contexts": [context], "clusters": servers, "users": [{"name": "u", "user": {}}]}
+    file.write_text(json.dumps(whole))
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(file))
+    monkeypatch.setattr(client.Configuration, "_default", None)
+    table = requests(ClusterLab())
+    assert table.empty
+    assert tuple(table.columns) == COLUMNS
+    assert "the CloudWatch log group /aws/eks/shop/cluster." in capsys.readouterr().out
+
+
 def test_what_does_not_come_true_is_one_sentence(lab: Lab) -> None:
     with pytest.raises(WaitTimeout, match="still not true"):
         lab.wait(until=lambda: False, timeout="20 s")
-    for wrong in ({}, {"length": "1 s", "until": lambda: True}, {"length": "soon"}, {"length": -1}):
+    for wrong in ({}, {"length": "1 s", "until": lambda: True}, {"length": "soon"}, {"length": -1}, {"until": True}):
         with pytest.raises(UsageError):
             lab.wait(**wrong)
 
@@ -76,7 +105,7 @@ def test_nothing_of_the_users_is_read_or_written(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     code = """
-    import os, subprocess, sys, tempfile
+    import os, shutil, subprocess, sys, tempfile
     from pathlib import Path
     import boto3, labs
     from kubernetes import client
@@ -84,8 +113,8 @@ def test_nothing_of_the_users_is_read_or_written(tmp_path: Path) -> None:
     lab = labs.connect()
     assert len(client.CoreV1Api().list_node().items) == 2
     assert boto3.client("cloudwatch").list_metrics()["Metrics"]
-    kubectl = Path(sys.executable).with_name("kubectl")
-    subprocess.run([str(kubectl), "get", "nodes"], check=True, capture_output=True)
+    assert shutil.which("kubectl") == str(Path(sys.executable).with_name("kubectl"))
+    subprocess.run(["kubectl", "get", "nodes"], check=True, capture_output=True)
     lab.apply("kubernetes/shop")
     folder = Path(os.environ["KUBECONFIG"]).parent
     lab.close()

@@ -13,11 +13,18 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from labs.course import figures, palette
+from labs.course import figures, lag, palette
 from labs.course.observe import LEAVING, READY, STARTING
 from labs.errors import UsageError
 
 ZERO = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+PANEL_PAIRS = [
+    *palette.LINE_PAIRS,
+    *combinations(palette.STATE_COLOURS.values(), 2),
+    *pairwise(palette.STACK),
+    *pairwise(lag.LOOKS),
+]
+"""Colours that touch or share a panel."""
 ALT = "Ready pods fall from five to two at the fault and are five again after a minute."
 
 
@@ -119,6 +126,30 @@ def test_the_higher_of_two_runs_is_whole_even_when_it_is_the_second() -> None:
     assert top > 3.0
 
 
+def test_small_multiples_share_their_values_and_name_each_time_axis() -> None:
+    _, axes = figures.figure(2, columns=2)
+    figures.draw_error_rate(axes[0], pd.Series([8.0], index=pd.DatetimeIndex([ZERO])), ZERO)
+    figures.draw_error_rate(axes[1], pd.Series([1.0], index=pd.DatetimeIndex([ZERO])), ZERO)
+    assert axes[0].get_ylim() == axes[1].get_ylim()
+    assert axes[0].get_ylim()[1] > 8.0
+    figures.label_minutes(axes, "minutes")
+    assert [ax.get_xlabel() for ax in axes] == ["", "", "minutes", "minutes"]
+
+
+def test_a_cause_is_named_beside_its_point() -> None:
+    _, (ax,) = figures.figure(1)
+    figures.point_at(ax, 2.0, 5.0, "five pods stop", beside=(-20, 10))
+    (note,) = ax.texts
+    assert (note.get_text(), note.get_horizontalalignment()) == ("five pods stop", "right")
+    assert note.arrow_patch is not None
+
+
+def test_one_line_needs_no_legend() -> None:
+    _, (ax,) = figures.figure(1)
+    figures.draw_error_rate(ax, pd.Series([1.0], index=pd.DatetimeIndex([ZERO])), ZERO)
+    assert ax.get_legend() is None
+
+
 def test_a_limit_above_the_data_is_still_within_the_axis() -> None:
     _, (ax,) = figures.figure(1)
     figures.draw_error_rate(ax, pd.Series([0.2], index=pd.DatetimeIndex([ZERO])), ZERO)
@@ -165,13 +196,12 @@ def test_a_figure_that_cannot_be_saved_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("vision", ["", *palette.VISIONS])
 def test_colours_of_one_panel_are_told_apart_in_every_vision(vision: str) -> None:
-    pairs = [*palette.LINE_PAIRS, *combinations(palette.STATE_COLOURS.values(), 2), *pairwise(palette.STACK)]
-    for one, other in pairs:
+    for one, other in PANEL_PAIRS:
         assert palette.distance(one, other, vision) > 15, (one, other)
 
 
 def test_colours_that_touch_differ_on_grey_paper() -> None:
-    for one, other in [*palette.LINE_PAIRS, *pairwise(palette.STACK), *combinations(palette.STATE_COLOURS.values(), 2)]:
+    for one, other in PANEL_PAIRS:
         assert palette.grey_distance(one, other) > 15, (one, other)
 
 

@@ -62,3 +62,9 @@ def test_the_table_has_a_row_for_each_result_and_a_dash_for_what_did_not_happen(
     assert set(rule) == {"-", " "}
     assert first.split() == ["03_kill", "12.5", "0.25", "80", "950", "5/5/5", "2/2/2", "60", "42", "no"]
     assert second.split()[-2] == "-"
+
+
+def test_what_a_lab_did_not_measure_is_a_dash_and_never_a_number(tmp_path: Path) -> None:
+    save_result(Result("01_deploy", 7, pods_before=5, pods_after=7, latency_ms_p50=80.0), str(tmp_path))
+    row = result_table(load_results(tmp_path)).splitlines()[-1].split()
+    assert row == ["01_deploy", "-", "-", "80", "-", "5/-/7", "-", "-", "-", "-"]

@@ -14,8 +14,11 @@ from labs.dataplane.addresses import SubnetAddresses
 from labs.dataplane.cloud import ZONES, Cloud, CloudTimes
 from labs.dataplane.kubelet.kubelets import KubeletConfig, Kubelets
 from labs.dataplane.machines import Machines
-from labs.dataplane.process import Programs, Surroundings
-from labs.dataplane.programs.idle import IdleProcess, Plan, plan_of
+from labs.dataplane.process import Process, Programs, Surroundings
+from labs.dataplane.programs.catalogue import Entry
+from labs.dataplane.programs.idle import IdleProcess, Plan
+from labs.dataplane.programs.shell import ShellProcess
+from labs.dataplane.shell.session import script_of
 from labs.sim.loop import Loop
 from labs.sim.streams import Streams
 from labs.sim.trace import Trace
@@ -27,8 +30,11 @@ START_NS = parse_rfc3339("2026-03-02T09:00:00Z")
 class IdlePrograms:
     """Every image idles, or does what its shell command says."""
 
-    def create(self, surroundings: Surroundings) -> IdleProcess:
-        return IdleProcess(surroundings, plan_of(surroundings.arguments) or Plan())
+    def create(self, surroundings: Surroundings) -> Process:
+        script = script_of(surroundings.arguments)
+        if script is not None:
+            return ShellProcess(surroundings, Entry(), script)
+        return IdleProcess(surroundings, Plan())
 
     def forget(self, uid: str, containers: Sequence[str]) -> None:
         """Nothing is kept."""

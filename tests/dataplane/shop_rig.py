@@ -37,6 +37,8 @@ class Shop:
     client: Client
     dataplane: Dataplane
     trace: Trace
+    published: list[dict[str, Any]]
+    """The requests of PutMetricData that programs made."""
 
     @property
     def seconds(self) -> float:
@@ -146,9 +148,10 @@ def build_shop(seed: int = 7, nodes: int = 2, instance_type: str = "m5.xlarge") 
     config = DataplaneConfig(
         node_groups=[NodeGroup("base", instance_type, nodes, ZONES[:2])], databases=[DatabaseConfig("shop-db")]
     )
-    dataplane = Dataplane(client, streams, config)
+    published: list[dict[str, Any]] = []
+    dataplane = Dataplane(client, streams, config, published.append)
     dataplane.start()
-    shop = Shop(loop, api, client, dataplane, trace)
+    shop = Shop(loop, api, client, dataplane, trace, published)
     shop.run(1)
     return shop
 

@@ -91,7 +91,7 @@ def test_stopped_instance_falls_silent_and_comes_back_with_its_pods(cluster: Clu
     cluster.pod("web", name)
     cluster.run(15)
     instance = cluster.cloud.instances()[0]
-    cluster.cloud.stop(instance.id)
+    cluster.cloud.stop(instance.id, is_forced=True)
     renewed = cluster.client.require("leases.coordination.k8s.io", "kube-node-lease", name)["spec"]["renewTime"]
     cluster.run(90)
     lease = cluster.client.require("leases.coordination.k8s.io", "kube-node-lease", name)
@@ -123,6 +123,7 @@ def test_zone_without_power_is_silent_while_ec2_says_running(cluster: Cluster) -
 def test_node_of_a_terminated_instance_goes_once_it_is_not_ready(cluster: Cluster) -> None:
     name = cluster.node()
     cluster.run(5)
+    cluster.cloud.fail_zone(ZONES[0])  # no power, so that nobody says that the node shuts down
     cluster.cloud.terminate(cluster.cloud.instances()[0].id)
     cluster.run(120)
     node = cluster.client.require("nodes", "", name)

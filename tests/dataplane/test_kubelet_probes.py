@@ -184,7 +184,7 @@ def test_steady_health_stops_the_asking_until_it_is_woken(cluster: Cluster) -> N
     kubelet = cluster.kubelets.get(node)
     assert kubelet is not None
     before = cluster.loop.events_run
-    kubelet.workers[pod["metadata"]["uid"]].wake_probes()
+    kubelet.workers[pod["metadata"]["uid"]].probes.wake()
     cluster.run(0.01)
     assert cluster.is_ready("web")
     assert cluster.loop.events_run <= before + 2

@@ -8,9 +8,10 @@ from shop_rig import Shop, build_shop, build_whole_shop
 
 from labs.api.store import WatchEvent
 from labs.dataplane.images import full_name, go_duration, image_id, image_size_bytes
+from labs.dataplane.logs import LogOptions
 from labs.dataplane.programs.catalogue import DEMAND_ANNOTATION, entry_for, parse_entry, program_name
-from labs.dataplane.programs.idle import Plan, plan_of
 from labs.dataplane.programs.load import LoadPlan, parse_ab, parse_fortio, rate_profile
+from labs.dataplane.shell.session import script_of
 from labs.dataplane.stats import ContainerStats
 from labs.errors import ApiError, UsageError
 from labs.units import SECOND_NS
@@ -44,20 +45,20 @@ def test_durations_of_pulls_print_as_in_go(ns: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "plan"),
+    ("arguments", "is_known"),
     [
-        (["sleep", "30"], Plan(30 * SECOND_NS, ignores_term=True)),
-        (["sh", "-c", "echo hi; sleep 2m; exit 3"], Plan(120 * SECOND_NS, 3, ("hi",), True)),
-        (["sleep", "infinity"], Plan(None, ignores_term=True)),
-        (["/bin/sh", "-c", "while true; do date; sleep 1; done"], Plan(ignores_term=True)),
-        (["true"], Plan(0, 0, ignores_term=True)),
-        (["false"], Plan(0, 1, ignores_term=True)),
-        (["/app/server", "--port", "80"], None),
-        ([], None),
+        (["sleep", "30"], True),
+        (["sh", "-c", "echo hi; sleep 2m; exit 3"], True),
+        (["/bin/sh", "-c", "while true; do date; sleep 1; done"], True),
+        (["sh", "-c", "exec /app/server"], True),
+        (["sh", "-c", "/app/server --port 80"], False),
+        (["sh", "-c", "case $1 in a) echo;; esac"], False),
+        (["/app/server", "--port", "80"], False),
+        ([], False),
     ],
 )
-def test_shell_lines_are_understood(arguments: list[str], plan: Plan | None) -> None:
-    assert plan_of(arguments) == plan
+def test_shell_lines_are_understood_when_every_command_is_known(arguments: list[str], is_known: bool) -> None:
+    assert (script_of(arguments) is not None) == is_known
 
 
 def test_ab_options_are_read_as_ab_reads_them() -> None:
@@ -241,8 +242,8 @@ def test_logs_answer_as_the_api_does() -> None:
         logs.read("default", "job-0")
     shop.run(6)
     assert logs.read("default", "job-0") == "one\ntwo\n"
-    assert logs.read("default", "job-0", previous=True) == "one\ntwo\n"
-    assert logs.read("default", "job-0", tail_lines=1) == "two\n"
+    assert logs.read("default", "job-0", options=LogOptions(is_previous=True)) == "one\ntwo\n"
+    assert logs.read("default", "job-0", options=LogOptions(tail_lines=1)) == "two\n"
     with pytest.raises(ApiError, match="container nobody is not valid for pod job-0"):
         logs.read("default", "job-0", "nobody")
     with pytest.raises(ApiError) as missing:

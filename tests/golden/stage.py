@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from labs.api.bootstrap import bootstrap, new_api_server
 from labs.api.rest.handler import RestApi
@@ -25,11 +24,20 @@ CHANCE = ("uid", "resourceVersion", "creationTimestamp", "time", "lastTransition
 ADDRESSES = ("clusterIP", "clusterIPs", "nodePort", "serverAddress", "storageVersionHash")
 
 
-def folder(config: pytest.Config, name: str) -> Path:
-    """The recordings to compare with: those of `--golden` if it has such a folder, else the committed ones."""
-    asked = config.getoption("--golden", default=None)
-    given = Path(asked).resolve() / name if asked else DATA / name
-    return given if given.is_dir() else DATA / name
+def read(path: Path) -> Any:
+    """A recording, gzipped or not."""
+    raw = path.read_bytes()
+    return json.loads(gzip.decompress(raw) if path.suffix == ".gz" else raw)
+
+
+def recordings(folder: Path, pattern: str = "*.json") -> list[Path]:
+    """The recordings of a folder in the order of their names; none if there is no such folder."""
+    return sorted([*folder.glob(pattern), *folder.glob(f"{pattern}.gz")])
+
+
+def stem(path: Path) -> str:
+    """The name of a recording."""
+    return path.name.removesuffix(".gz").removesuffix(".json").removesuffix(".txt")
 
 
 def new_server() -> RestApi:

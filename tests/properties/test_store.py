@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from labs.api.objects import Object
+from labs.api.resources import ResourceType
 from labs.api.rest.lists import list_page
 from labs.api.rest.message import Request
 from labs.api.rest.options import list_options
@@ -68,7 +69,7 @@ class StoreMachine(RuleBasedStateMachine):
     def list_the_past(self, data: st.DataObject) -> None:
         version = data.draw(st.sampled_from(sorted(self.past)))
         request = Request.to("GET", f"/things?resourceVersion={version}&resourceVersionMatch=Exact")
-        selection = parse_selection("things", "", "")
+        selection = parse_selection(ResourceType("", "v1", "Thing", "things"), "", "")
         page = list_page(self.store, selection, None, list_options(request, is_watch=False))
         found = {(item["metadata"]["namespace"], item["metadata"]["name"]): item for item in page.objects}
         assert found == self.past[version]

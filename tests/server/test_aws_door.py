@@ -92,7 +92,7 @@ def test_a_zipped_body_is_read(server: LabServer) -> None:
     assert len([item for item in names if item["MetricName"].startswith("zipped")]) == 200
 
 
-@pytest.mark.parametrize("body", [b"no gzip", b"\x1f\x8b", gzip.compress(b"{}")[:-4]], ids=repr)
+@pytest.mark.parametrize("body", [b"no gzip", b"\x1f\x8b", gzip.compress(b"{}", mtime=0)[:-4]], ids=repr)
 def test_a_body_that_is_not_gzip_is_refused(server: LabServer, body: bytes) -> None:
     answer = call(server, "PutMetricData", body, **{"Content-Encoding": "gzip"})
     assert (answer.status, answer.json()["__type"]) == (400, "SerializationException")

@@ -48,3 +48,15 @@ def test_other_methods_are_refused(server: LabServer) -> None:
 
 def test_a_foreign_host_header_is_refused(server: LabServer) -> None:
     assert server.send(server.ready["control"], headers={"Host": "evil.example"}).status == 421
+
+
+def test_it_tells_who_asked_what(server: LabServer) -> None:
+    server.api("GET", "/api/v1/namespaces/shop/pods/a")
+    server.send(server.ready["kubernetes"] + "/api/v1/pods", headers={"Authorization": "Bearer nobody"})
+    url = server.ready["control"] + "/requests"
+    known, unknown = server.send(f"{url}?last=2").json()["requests"]
+    assert (known["verb"], known["resource"], known["name"], known["code"]) == ("get", "pods", "a", 404)
+    assert (unknown["user"], unknown["resource"], unknown["code"]) == ("system:anonymous", "/api/v1/pods", 401)
+    assert len(server.send(url).json()["requests"]) >= 2
+    assert server.send(f"{url}?last=all").status == 400
+    assert server.send(server.ready["aws"] + "/control/wrong/requests").status == 403

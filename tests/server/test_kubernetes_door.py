@@ -220,3 +220,5 @@ def test_the_first_pod_of_a_new_namespace_waits_for_its_account(server: LabServe
     before = server.now()
     refused = server.api("POST", "/api/v1/namespaces/fresh/pods", {**pod, "metadata": {"name": "second"}})
     assert (refused.status, server.now()) == (403, before)
+    log = server.send(server.ready["control"] + "/requests?last=3").json()["requests"]
+    assert [(row["resource"], row["code"]) for row in log] == [("namespaces", 201), ("pods", 201), ("pods", 403)]

@@ -15,10 +15,10 @@ STEP_NS = round(TICK_S * SPEED * SECOND_NS)
 class Clocks:
     """A world that is only a loop, and a real clock that is set by hand."""
 
-    def __init__(self, *, is_live: bool = False) -> None:
+    def __init__(self, *, is_free_running: bool = False) -> None:
         self.loop = Loop(0)
         self.real_s = 100.0
-        self.pacer = Pacer(self, SPEED, lambda: self.real_s, is_live=is_live)
+        self.pacer = Pacer(self, SPEED, lambda: self.real_s, is_free_running=is_free_running)
 
     @property
     def now_ns(self) -> int:
@@ -143,8 +143,8 @@ def test_an_advance_ends_the_waiting_of_polls(clocks: Clocks) -> None:
     assert clocks.moved_ns() == 0
 
 
-def test_a_live_clock_runs_for_nobody_and_halts_while_it_is_moved() -> None:
-    clocks = Clocks(is_live=True)
+def test_a_free_running_clock_runs_for_nobody_and_halts_while_it_is_moved() -> None:
+    clocks = Clocks(is_free_running=True)
     assert clocks.moved_ns() == STEP_NS
     with clocks.pacer.held():
         assert clocks.moved_ns() == 0

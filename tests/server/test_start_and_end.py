@@ -21,6 +21,7 @@ from labs.server.serve import Options, serve
 from labs.world import World
 
 READY_KEYS = {
+    "live",
     "kubernetes",
     "aws",
     "kubeconfig",

@@ -71,7 +71,8 @@ class Checkers:
         before = _phase(event.previous) if event.previous is not None else ""
         if before in ("Succeeded", "Failed"):
             assert _phase(event.object) == before, "a pod that ended stays as it ended"
-        if event.previous is not None and _is_healthy(event.previous) and not _is_there(event):
+        is_lost = event.previous is not None and _is_healthy(event.previous) and not _is_there(event)
+        if is_lost and not _is_evicted(event.object):  # of its own evictions the API server knows at once
             self._lost_ns[event.object["metadata"]["uid"]] = self._world.now_ns
 
     def _check_address(self, event: WatchEvent) -> None:

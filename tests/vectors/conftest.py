@@ -14,13 +14,16 @@ there is one. Without the `section` mark a function gets every case that no othe
 
 `pytest tests/vectors --vectors DIR` runs the files of another folder in place of `tests/vectors/data`. A file belongs
 to the stem that its name starts with (`hpa.json`, `hpa-more.json`); any other file belongs to the stem whose committed
-cases look most like its own. A stem without a file has no cases, and its tests are left out.
+cases look most like its own. A stem without a file has no cases, and its tests are left out. A file that cannot be
+read, that holds no case, or that holds a section that no test runs fails `test_every_case_is_run.py`.
 """
 
 import json
 from collections.abc import Iterator
 from functools import cache
+from inspect import isfunction, signature
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -40,14 +43,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" not in metafunc.fixturenames:
         return
-    folder = Path(metafunc.config.getoption("--vectors", default=None) or DATA).resolve()
-    if not folder.is_dir():
-        raise pytest.UsageError(f"--vectors: {folder} is no folder")
+    folder = folder_of(metafunc.config)
     wanted = _sections_of(metafunc.function)
-    claimed = {name for other in vars(metafunc.module).values() for name in _sections_of(other)}
+    claimed, _ = claims_of(metafunc.module)
+    found = cases(folder, metafunc.module.VECTORS)
     chosen = [
         (case, conventions)
-        for section, case, conventions in cases(folder, metafunc.module.VECTORS)
+        for section, case, conventions in found
         if (section in wanted if wanted else section not in claimed)
     ]
     ids = [case["id"] for case, _ in chosen]
@@ -55,6 +57,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("case", "conventions"), chosen, ids=ids)
     else:
         metafunc.parametrize("case", [case for case, _ in chosen], ids=ids)
+
+
+def folder_of(config: pytest.Config) -> Path:
+    """The folder whose files are run. Raises UsageError when there is none, or nothing in it."""
+    folder = Path(config.getoption("--vectors", default=None) or DATA).resolve()
+    if not folder.is_dir():
+        raise pytest.UsageError(f"--vectors: {folder} is no folder")
+    if not any(folder.glob("*.json")):
+        raise pytest.UsageError(f"--vectors: {folder} holds no *.json file")
+    return folder
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -66,8 +78,8 @@ def cases(folder: Path, stem: str) -> list[tuple[str, Case, dict[str, Any]]]:
     """(section, case, conventions of its file) for every case of `folder` that belongs to `stem`."""
     found = []
     for path in sorted(folder.glob("*.json")):
-        document = _read(path)
-        if _stem_of(path) == stem:
+        document = read(path)
+        if isinstance(document, dict) and stem_of(path) == stem:
             found += [(section, case, document.get("conventions", {})) for section, case in _cases_in(document)]
     return found
 
@@ -79,27 +91,48 @@ def _sections_of(function: object) -> tuple[str, ...]:
     return tuple(name for mark in marks if mark.name == "section" for name in mark.args)
 
 
+def claims_of(module: ModuleType) -> tuple[set[str], bool]:
+    """The sections that the tests of a module name, and whether one of its tests takes all others."""
+    tests = [test for test in vars(module).values() if isfunction(test) and "case" in signature(test).parameters]
+    tests = [test for test in tests if test.__name__.startswith("test_")]
+    named = [_sections_of(test) for test in tests]
+    return {section for sections in named for section in sections}, not all(named)
+
+
 def _is_without_case(item: pytest.Item) -> bool:
     callspec = getattr(item, "callspec", None)
     return callspec is not None and not isinstance(callspec.params.get("case", {}), dict)
 
 
 @cache
-def _read(path: Path) -> dict[str, Any]:
-    document = json.loads(path.read_text(encoding="utf-8"))
-    assert isinstance(document, dict), f"{path} holds no vector document"
+def read(path: Path) -> dict[str, Any] | str:
+    """The document of a file, or what is wrong with it."""
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not list(_cases_in(document)):
+            raise ValueError("no case")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return f"{path.name} holds no vectors: {error!r}"
     return document
+
+
+def sections(path: Path) -> set[str]:
+    """The sections of a file that can be read."""
+    document = read(path)
+    return {section for section, _ in _cases_in(document)} if isinstance(document, dict) else set()
 
 
 def _cases_in(document: dict[str, Any]) -> Iterator[tuple[str, Case]]:
     for name, cases in document.items():
         if isinstance(cases, list):
             for case in cases:
+                if not case["id"] or "expect" not in case:
+                    raise ValueError(f"a case of {name} has no id or no expect")
                 yield (case["in"].get("op", name) if name == "cases" else name), case
 
 
-def _stem_of(path: Path) -> str:
-    known = sorted(file.stem for file in DATA.glob("*.json"))
+def stem_of(path: Path) -> str:
+    known = sorted(file.stem for file in DATA.glob("*.json") if (DATA.parent / f"test_{file.stem}.py").exists())
     for stem in known:
         if path.stem == stem or (path.stem.startswith(stem) and not path.stem[len(stem)].isalnum()):
             return stem
@@ -110,4 +143,6 @@ def _stem_of(path: Path) -> str:
 @cache
 def _looks_of(path: Path) -> frozenset[tuple[str, str]]:
     """The (section, name of an input) pairs of a file."""
-    return frozenset((section, name) for section, case in _cases_in(_read(path)) for name in case["in"])
+    document = read(path)
+    assert isinstance(document, dict), document
+    return frozenset((section, name) for section, case in _cases_in(document) for name in case["in"])

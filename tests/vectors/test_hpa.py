@@ -142,7 +142,12 @@ def test_pods_are_grouped_as_upstream_does(case: Wire) -> None:
 @pytest.mark.section("requests")
 def test_requests_are_summed_as_upstream_does(case: Wire) -> None:
     given, expect = case["in"], case["expect"]
-    asked = Pod("test-pod", requests_milli=given["containers"], pod_request_milli=given.get("pod_level"))
+    asked = Pod(
+        "test-pod",
+        requests_milli=given["containers"],
+        has_pod_requests="pod_level" in given,
+        pod_request_milli=given.get("pod_level"),
+    )
     is_pod_level_enabled = given.get("PodLevelResources", False)
     if "error" in expect:
         with pytest.raises(MetricError) as raised:
@@ -265,6 +270,9 @@ class ScaleClient(Client):
         super().__init__(api, "horizontal-pod-autoscaler")
         self.given = given
         self.written: int | None = None
+        fault = str(given.get("scale_update") or "")
+        self.conflicts = int(fault.startswith("conflict"))
+        self.is_refusing = bool(fault) and not self.conflicts
 
     def scale(self, resource: str, namespace: str, name: str) -> Wire:
         if self.given.get("scale_get") == "error":
@@ -277,7 +285,10 @@ class ScaleClient(Client):
         return {"metadata": {"namespace": namespace, "name": name}, "spec": {"replicas": replicas}, "status": status}
 
     def set_scale(self, resource: str, scale: Wire) -> Wire:
-        if self.given.get("scale_update"):
+        if self.conflicts:
+            self.conflicts -= 1
+            raise ApiError(409, "Conflict", "the object has been modified")
+        if self.is_refusing:
             raise forbidden("deployments.apps/scale", "web", "fake error")
         self.written = scale["spec"]["replicas"]
         return scale

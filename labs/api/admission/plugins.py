@@ -43,6 +43,7 @@ def default_admission(store: Store, streams: Streams) -> list[Admission]:
         taint_new_node,
         Priorities(store).admit,
         tolerate_default_taints,
+        check_runtime_class,
         DefaultClasses(store).admit,
         protect_storage,
         EscalationCheck(store).admit,
@@ -180,7 +181,13 @@ class Priorities:
             )
             raise errors.forbidden("pods", name, why)
         spec["priority"] = value
-        spec["preemptionPolicy"] = spec.get("preemptionPolicy") or policy
+        if spec.get("preemptionPolicy") not in (None, policy):
+            why = (
+                f"the string value of PreemptionPolicy ({spec['preemptionPolicy']}) must not be provided in pod spec; "
+                f"priority admission controller computed {policy} from the given PriorityClass name"
+            )
+            raise errors.forbidden("pods", name, why)
+        spec["preemptionPolicy"] = policy
 
     def _chosen(self, spec: dict[str, Any], pod_name: str) -> Object | None:
         wanted = spec.get("priorityClassName")
@@ -200,6 +207,16 @@ class Priorities:
                 taken = other["metadata"]["name"]
                 why = f"PriorityClass {taken} is already marked as default. Only one default can exist"
                 raise errors.forbidden("priorityclasses.scheduling.k8s.io", at(new, "metadata", "name") or "", why)
+
+
+def check_runtime_class(attributes: Attributes) -> None:
+    """RuntimeClass: there are none here, so a pod that names one is refused. Raises 403."""
+    if not _is_new_pod(attributes):
+        return
+    wanted = attributes.object["spec"].get("runtimeClassName")
+    if wanted:
+        why = f'pod rejected: RuntimeClass "{wanted}" not found'
+        raise errors.forbidden("pods", attributes.object["metadata"].get("name", ""), why)
 
 
 def tolerate_default_taints(attributes: Attributes) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from labs.api.fieldsets.checking import element_text
 from labs.api.fieldsets.compare import Comparison, field_of, field_set, is_atomic, items_by_path
 from labs.api.fieldsets.manager import Entry, comparable, decode_entries, set_entries
 from labs.api.fieldsets.sets import Trie, difference, has_member, intersection, members
 from labs.api.objects import clone
-from labs.api.resources import ResourceType
-from labs.api.schemas import Definition, Field, definition
+from labs.api.resources import ResourceType, definition_of
+from labs.api.schemas import Definition, Field
 from labs.api.store import Object
 from labs.errors import ApiError
 
@@ -33,11 +34,11 @@ def apply_configuration(
     kind: ResourceType, live: Object, config: Object, manager: str, subresource: str, *, force: bool, time: str
 ) -> Applied:
     """``live`` with ``config``. Raises 409 with every conflict unless ``force``."""
-    schema = definition(*kind.group_version_kind)
+    schema = definition_of(kind)
     root = schema or UNTYPED
     entries = decode_entries(live["metadata"].get("managedFields") or ())
     wanted = comparable(config, subresource, kind)
-    applied = field_set(wanted, schema)
+    applied = field_set({key: value for key, value in wanted.items() if key != "metadata" or value}, schema)
     merged = _merge_struct(live, _identified(wanted, live), root)
     mine = [item for item in entries if item.is_of(manager, "Apply", kind.api_version, subresource)]
     others = [item for item in entries if item not in mine]
@@ -136,11 +137,8 @@ def shown_path(path: tuple[str, ...]) -> str:
     for element in path:
         if element.startswith("f:"):
             text += f".{element[2:]}"
-        elif element.startswith("k:"):
-            inner = element[3:-1].split(",")
-            text += "[" + ",".join(part.replace('"', "", 2).replace(":", "=", 1) for part in inner) + "]"
         else:
-            text += f"[={element[2:]}]"
+            text += element_text(element)
     return text
 
 

@@ -7,6 +7,7 @@ type's zero value: structs that are no pointers are there already and are not co
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 from labs.api.fieldsets.sets import MEMBER, Trie
@@ -18,6 +19,7 @@ ZERO_STRUCTS = {
     "JobTemplateSpec": ("metadata", "spec"),
     "DeploymentSpec": ("template", "strategy"),
     "ReplicaSetSpec": ("template",),
+    "PodTemplate": ("template",),
     "DaemonSetSpec": ("template", "updateStrategy"),
     "StatefulSetSpec": ("template", "updateStrategy"),
     "JobSpec": ("template",),
@@ -29,10 +31,19 @@ ZERO_STRUCTS = {
     "NodeStatus": ("daemonEndpoints", "nodeInfo"),
     "NodeDaemonEndpoints": ("kubeletEndpoint",),
     "Event": ("involvedObject", "source"),
+    "NetworkPolicySpec": ("podSelector",),
 }
 """Fields of each type that are structs by value; the empty name stands for every kind's own fields."""
 
-ZERO_NULLS = {"PodSpec": ("containers",), "HorizontalPodAutoscalerStatus": ("currentMetrics",)}
+ZERO_NULLS = {
+    "PodSpec": ("containers",),
+    "HorizontalPodAutoscalerStatus": ("currentMetrics",),
+    "EndpointSlice": ("endpoints", "ports"),
+    "Role": ("rules",),
+    "ClusterRole": ("rules",),
+    "LimitRangeSpec": ("limits",),
+    "Event": ("firstTimestamp", "lastTimestamp", "eventTime"),
+}
 """Fields of each type that are null, not absent, in its zero value."""
 
 ZERO_NUMBERS = {
@@ -41,8 +52,29 @@ ZERO_NUMBERS = {
     "DaemonSetStatus": ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"),
     "StatefulSetStatus": ("replicas", "availableReplicas"),
     "ReplicaSetStatus": ("replicas",),
+    "ReplicationControllerStatus": ("replicas",),
+    "PriorityClass": ("value",),
+    "ControllerRevision": ("revision",),
+    "DaemonEndpoint": ("Port",),
 }
 """Fields of each type that are 0, not absent, in its zero value."""
+
+ZERO_TEXTS = {
+    "NodeSystemInfo": (
+        "machineID",
+        "systemUUID",
+        "bootID",
+        "kernelVersion",
+        "osImage",
+        "containerRuntimeVersion",
+        "kubeletVersion",
+        "kubeProxyVersion",
+        "operatingSystem",
+        "architecture",
+    ),
+    "Event": ("reportingComponent", "reportingInstance"),
+}
+"""Fields of each type that are empty, not absent, in its zero value."""
 
 KEY_DEFAULTS = {"protocol": "TCP"}
 """Defaults of the fields that tell a list's items apart (``default`` in the published OpenAPI v3)."""
@@ -52,29 +84,28 @@ UNTYPED = Definition("", {})
 
 
 def is_atomic(field: Field | None, value_type: Definition) -> bool:
-    """Whether a map or struct is owned as one; what is kept raw (``data`` of a ControllerRevision) always is."""
-    if value_type.name.endswith("RawExtension"):
-        return True
-    place = field.schema if field is not None else {}
-    return "atomic" in (place.get("x-kubernetes-map-type"), value_type.schema.get("x-kubernetes-map-type"))
+    """Whether a map or struct is owned as one, by its type or by its place."""
+    return value_type.is_atomic or (field is not None and field.is_atomic)
 
 
-def key_of(element: dict[str, Any], keys: tuple[str, ...]) -> str:
-    """The path element of a list's item."""
-    filled = {**KEY_DEFAULTS, **element}
+def key_of(element: dict[str, Any], keys: tuple[str, ...], owner: Definition = UNTYPED) -> str:
+    """The path element of a list's item of this type."""
+    given = {key: rule["default"] for key, rule in (owner.schema.get("properties") or {}).items() if "default" in rule}
+    filled = {**KEY_DEFAULTS, **given, **element}
     found = {key: filled[key] for key in sorted(keys) if filled.get(key) is not None}
     return f"k:{json.dumps(found, separators=(',', ':'), ensure_ascii=False)}"
 
 
 def field_of(owner: Definition, key: str) -> Field | None:
     """The field's rules; None where the type knows nothing of it."""
-    return owner.field(key) if owner.schema and owner.has_field(key) else None
+    return owner.find(key) if owner.schema else None
 
 
 def items_by_path(items: list[Any] | None, field: Field) -> dict[str, Any]:
     """The items of a set or a map-like list by path element."""
     if field.list_type == "map":
-        return {key_of(item, field.list_map_keys): item for item in items or ()}
+        keys, owner = field.list_map_keys, field.element
+        return {key_of(item, keys, owner): item for item in items or ()}
     return {f"v:{json.dumps(item, ensure_ascii=False)}": item for item in items or ()}
 
 
@@ -86,26 +117,26 @@ class Comparison:
         self.removed: Trie = {}
         root = kind or UNTYPED
         self._struct(old, new, root, self.added, self.removed, is_root=True)
-        for trie in (self.added, self.removed):
-            _prune(trie)
 
     def _struct(
         self, old: Any, new: Any, owner: Definition, added: Trie, removed: Trie, *, is_root: bool = False
     ) -> None:
-        zero = _zero_fields(owner, is_root)
-        for key in {**(old or {}), **(new or {})}:
-            before = (old or {}).get(key, _ABSENT)
-            after = (new or {}).get(key, _ABSENT)
+        zero = _zero_fields(owner.name, bool(owner.schema), is_root)
+        was, now = old or {}, new or {}
+        for key in {**was, **now}:
+            before, after = was.get(key, _ABSENT), now.get(key, _ABSENT)
+            if before is after:
+                continue
             if before is _ABSENT and old is not None:
                 before = zero.get(key, _ABSENT)
             if after is _ABSENT and new is not None:
                 after = zero.get(key, _ABSENT)
-            if before is after or (before is not _ABSENT and after is not _ABSENT and before == after):
+            if before is not _ABSENT and after is not _ABSENT and before == after:
                 continue
-            element = f"f:{key}"
-            self._value(
-                before, after, field_of(owner, key), added.setdefault(element, {}), removed.setdefault(element, {})
-            )
+            above: Trie = {}
+            below: Trie = {}
+            self._value(before, after, field_of(owner, key), above, below)
+            _attach(f"f:{key}", above, below, added, removed)
 
     def _value(self, old: Any, new: Any, field: Field | None, added: Trie, removed: Trie) -> None:
         if old is _ABSENT:
@@ -135,7 +166,8 @@ class Comparison:
             was, now = before.get(path, _ABSENT), after.get(path, _ABSENT)
             if was is not _ABSENT and now is not _ABSENT and was == now:
                 continue
-            above, below = added.setdefault(path, {}), removed.setdefault(path, {})
+            above: Trie = {}
+            below: Trie = {}
             if was is _ABSENT:
                 above[MEMBER] = {}
             elif now is _ABSENT:
@@ -144,14 +176,26 @@ class Comparison:
                 self._leaf(was, now, above)
             else:
                 self._struct(_side(was), _side(now), element_type, above, below)
+            _attach(path, above, below, added, removed)
 
 
-def _zero_fields(owner: Definition, is_root: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {key: {} for key in ZERO_STRUCTS.get(owner.name, ())}
+def _attach(element: str, above: Trie, below: Trie, added: Trie, removed: Trie) -> None:
+    """Hang what was found under a path element; a set keeps no empty nodes."""
+    if above:
+        added[element] = above
+    if below:
+        removed[element] = below
+
+
+@cache
+def _zero_fields(type_name: str, is_typed: bool, is_root: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {key: {} for key in ZERO_STRUCTS.get(type_name, ()) if type_name}
     if is_root:
-        found |= {key: {} for key in ZERO_STRUCTS[""]}
-    found |= dict.fromkeys(ZERO_NULLS.get(owner.name, ()))
-    return found | dict.fromkeys(ZERO_NUMBERS.get(owner.name, ()), 0)
+        is_custom = is_typed and not type_name
+        found |= {key: {} for key in (("metadata",) if is_custom else ZERO_STRUCTS[""])}
+    found |= dict.fromkeys(ZERO_NULLS.get(type_name, ()))
+    found |= dict.fromkeys(ZERO_TEXTS.get(type_name, ()), "")
+    return found | dict.fromkeys(ZERO_NUMBERS.get(type_name, ()), 0)
 
 
 def _map(value: Any) -> dict[str, Any]:
@@ -176,9 +220,10 @@ def _prune(trie: Trie) -> None:
 
 
 def field_set(value: dict[str, Any], kind: Definition | None) -> Trie:
-    """``ToFieldSet``: the paths that an applied object names."""
+    """``ToFieldSet``: the paths that an applied object names; metadata of which all was stripped is none."""
     trie: Trie = {}
-    _add_struct(value, kind or UNTYPED, trie)
+    given = {key: item for key, item in value.items() if key != "metadata" or item}
+    _add_struct(given, kind or UNTYPED, trie)
     _prune(trie)
     return trie
 

@@ -14,8 +14,7 @@ from typing import Any
 from labs.api.fieldsets.compare import Comparison
 from labs.api.fieldsets.limits import MAX_UPDATE_MANAGERS
 from labs.api.fieldsets.sets import Trie, difference, from_fields, to_fields, union
-from labs.api.resources import ResourceType
-from labs.api.schemas import definition
+from labs.api.resources import ResourceType, definition_of
 from labs.api.store import Object
 from labs.sim.loop import Loop
 from labs.units import rfc3339
@@ -35,7 +34,8 @@ STRIPPED_METADATA = (
 )
 ANCIENT = "ancient-changes"
 MAX_SHARED_SETS = 4096
-Share = Callable[[dict[str, Any]], dict[str, Any]]
+Encode = Callable[[Trie], dict[str, Any]]
+Decode = Callable[[dict[str, Any]], Trie]
 RESET: dict[str, tuple[str, ...]] = {"": ("status",), "status": ("spec",)}
 
 
@@ -60,15 +60,15 @@ class Entry:
         return mine == (manager, operation, api_version, subresource)
 
 
-def decode_entries(encoded: Iterable[dict[str, Any]]) -> list[Entry]:
-    """The entries of managedFields."""
+def decode_entries(encoded: Iterable[dict[str, Any]], decode: Decode = from_fields) -> list[Entry]:
+    """The entries of managedFields; ``decode`` reads the trie of a FieldsV1."""
     return [
         Entry(
             item.get("manager", ""),
             item.get("operation", "Update"),
             item.get("apiVersion", ""),
             item.get("subresource", ""),
-            from_fields(item.get("fieldsV1") or {}),
+            decode(item.get("fieldsV1") or {}),
             item.get("time"),
             item,
         )
@@ -77,28 +77,22 @@ def decode_entries(encoded: Iterable[dict[str, Any]]) -> list[Entry]:
     ]
 
 
-def _as_it_is(fields: dict[str, Any]) -> dict[str, Any]:
-    return fields
-
-
-def encode_entries(entries: Iterable[Entry], share: Share = _as_it_is) -> list[dict[str, Any]]:
+def encode_entries(entries: Iterable[Entry], encode: Encode = to_fields) -> list[dict[str, Any]]:
     """managedFields in the server's order: Apply before Update, then by time and name."""
     ordered = sorted(
         entries, key=lambda item: (item.operation, item.time or "", item.manager, item.api_version, item.subresource)
     )
-    encoded = []
-    for item in ordered:
-        if item.encoded is not None:
-            encoded.append(item.encoded)
-            continue
-        shown: dict[str, Any] = {"manager": item.manager, "operation": item.operation, "apiVersion": item.api_version}
-        if item.time:
-            shown["time"] = item.time
-        shown |= {"fieldsType": "FieldsV1", "fieldsV1": share(to_fields(item.fields))}
-        if item.subresource:
-            shown["subresource"] = item.subresource
-        encoded.append(shown)
-    return encoded
+    return [item.encoded if item.encoded is not None else _shown(item, encode(item.fields)) for item in ordered]
+
+
+def _shown(item: Entry, fields: dict[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"manager": item.manager, "operation": item.operation, "apiVersion": item.api_version}
+    if item.time:
+        shown["time"] = item.time
+    shown |= {"fieldsType": "FieldsV1", "fieldsV1": fields}
+    if item.subresource:
+        shown["subresource"] = item.subresource
+    return shown
 
 
 def comparable(obj: Object, subresource: str, kind: ResourceType) -> Object:
@@ -109,13 +103,9 @@ def comparable(obj: Object, subresource: str, kind: ResourceType) -> Object:
     return kept
 
 
-def set_entries(obj: Object, entries: list[Entry], share: Share = _as_it_is) -> None:
+def set_entries(obj: Object, entries: list[Entry], encode: Encode = to_fields) -> None:
     """Write the entries into an object's metadata."""
-    encoded = encode_entries((entry for entry in entries if entry.fields), share)
-    if encoded:
-        obj["metadata"]["managedFields"] = encoded
-    else:
-        obj["metadata"].pop("managedFields", None)
+    _keep(obj, encode_entries((entry for entry in entries if entry.fields), encode))
 
 
 def list_to_build_on(new: Object, old: Object | None, subresource: str) -> list[dict[str, Any]]:
@@ -142,29 +132,86 @@ class FieldManager:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._shared: dict[str, dict[str, Any]] = {}
+        self._shared = SharedSets()
+        self._created: dict[tuple[object, ...], dict[str, Any]] = {}
 
     def record(self, kind: ResourceType, new: Object, old: Object | None, manager: str, subresource: str) -> None:
         """Set ``new``'s managedFields after a create (``old`` is None) or an update by ``manager``."""
-        given = list_to_build_on(new, old, subresource)
-        live = comparable(old, subresource, kind) if old is not None else {"metadata": {}}
-        changes = Comparison(live, comparable(new, subresource, kind), definition(*kind.group_version_kind))
-        if not changes.added and not changes.removed:
-            if given:
-                new["metadata"]["managedFields"] = given
-            else:
-                new["metadata"].pop("managedFields", None)
-            return
-        entries = decode_entries(given)
         time = None if subresource == "scale" else rfc3339(self._loop.now_ns)
         writer = (manager or "unknown", "Update", kind.api_version, subresource)
-        set_entries(new, capped(after_update(entries, changes.added, changes.removed, writer, time)), self._share)
+        given = list_to_build_on(new, old, subresource)
+        wanted = comparable(new, subresource, kind)
+        if old is None and not given:
+            fields = self._fields_created(kind, wanted)
+            _keep(new, [_shown(Entry(*writer, {}, time), fields)] if fields else [])
+            return
+        live = comparable(old, subresource, kind) if old is not None else {"metadata": {}}
+        changes = Comparison(live, wanted, definition_of(kind))
+        if not changes.added and not changes.removed:
+            _keep(new, given)
+            return
+        entries = decode_entries(given, self._shared.decode)
+        entries = after_update(entries, changes.added, changes.removed, writer, time)
+        set_entries(new, capped(entries), self._shared.encode)
 
-    def _share(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """One dict for equal sets: the pods of one template would else hold a copy each."""
-        if len(self._shared) > MAX_SHARED_SETS:
-            self._shared.clear()
-        return self._shared.setdefault(json.dumps(fields), fields)
+    def _fields_created(self, kind: ResourceType, new: Object) -> dict[str, Any]:
+        """The FieldsV1 of a new object; objects of one outline have the same."""
+        # The fields of a custom kind depend on a schema that may change.
+        key = (kind.group_version_kind, outline(new))
+        fields = None if kind.custom is not None else self._created.get(key)
+        if fields is None:
+            if len(self._created) > MAX_SHARED_SETS:
+                self._created.clear()
+            changes = Comparison({"metadata": {}}, new, definition_of(kind))
+            fields = self._created[key] = self._shared.encode(changes.added) if changes.added else {}
+        return fields
+
+
+def outline(value: Any) -> object:
+    """What decides which fields a new object sets: keys, lists, and whether a leaf is empty."""
+    if isinstance(value, dict):
+        return tuple((key, outline(item)) for key, item in value.items())
+    if isinstance(value, list):
+        return json.dumps(value)
+    return True if value else value
+
+
+def _keep(obj: Object, encoded: list[dict[str, Any]]) -> None:
+    if encoded:
+        obj["metadata"]["managedFields"] = encoded
+    else:
+        obj["metadata"].pop("managedFields", None)
+
+
+class SharedFields(dict[str, Any]):
+    """A FieldsV1 that knows the trie it was made from; nobody changes either."""
+
+    __slots__ = ("trie",)
+
+    def __init__(self, fields: dict[str, Any], trie: Trie) -> None:
+        super().__init__(fields)
+        self.trie = trie
+
+
+class SharedSets:
+    """One dict for equal sets, with its trie: the pods of one template would else hold a copy each."""
+
+    def __init__(self) -> None:
+        self._by_text: dict[str, SharedFields] = {}
+
+    def encode(self, trie: Trie) -> dict[str, Any]:
+        """The FieldsV1 of a trie."""
+        if len(self._by_text) > MAX_SHARED_SETS:
+            self._by_text.clear()
+        fields = to_fields(trie)
+        text = json.dumps(fields)
+        if text not in self._by_text:
+            self._by_text[text] = SharedFields(fields, trie)
+        return self._by_text[text]
+
+    def decode(self, fields: dict[str, Any]) -> Trie:
+        """The trie of a FieldsV1; nobody changes it."""
+        return fields.trie if isinstance(fields, SharedFields) else from_fields(fields)
 
 
 def after_update(

@@ -71,8 +71,8 @@ def without_nulls(value: Any) -> Any:
 
 
 def as_list(value: Any) -> list[Any]:
-    """``value``, which must be a list; None stands for an empty one. Raises PatchError."""
-    return [] if value is None else _expected(list, value)
+    """``value``, which must be a list. Raises PatchError."""
+    return list(_expected(list, value))
 
 
 def as_map(value: Any) -> dict[str, Any]:
@@ -87,7 +87,14 @@ def missing_merge_key(item: dict[str, Any], merge_key: str) -> PatchError:
 
 def unknown_directive(directive: Any, patch: dict[str, Any]) -> PatchError:
     """``ErrBadPatchType``."""
-    return PatchError(f"unknown patch type: {printed(directive)} in map: {printed(patch)}")
+    return PatchError(f"unknown patch type: {_as_text(directive)} in map: {printed(patch)}")
+
+
+def _as_text(value: Any) -> str:
+    """``%s`` of a value, which complains of what is no text."""
+    if isinstance(value, str | list | dict):
+        return printed(value)
+    return _GO_TYPES[type(None)] if value is None else f"%!s({_GO_TYPES[type(value)]}={printed(value)})"
 
 
 def _expected(kind: type, value: Any) -> Any:

@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from labs.api.gojson import is_identical, type_name
+from labs.api.gotext import atoi_fault, quoted
 from labs.api.patches.errors import PatchError
-
-_INDEX = re.compile("[+-]?[0-9]+", re.ASCII)
 
 Operation = dict[str, Any]
 
@@ -149,7 +148,7 @@ def _has_parent(document: Any, path: str) -> bool:
     keys = _keys(path)
     for key in keys[:-1]:
         if isinstance(document, list):
-            position = int(key) if _INDEX.fullmatch(key) else len(document)
+            position = len(document) if atoi_fault(key) else int(key)
             if not -len(document) <= position < len(document):
                 return False
             document = document[position]
@@ -215,8 +214,8 @@ def _changed(document: Any, path: str, change: Callable[[Any, str], Any]) -> Any
 
 def _index(key: str, size: int, context: str, prefix: str = "") -> int:
     """The index that ``key`` names in a list of ``size``, from 0 up. Raises PatchError."""
-    if _INDEX.fullmatch(key) is None:
-        raise PatchError(f'{context}: {prefix}strconv.Atoi: parsing "{key}": invalid syntax')
+    if fault := atoi_fault(key):
+        raise PatchError(f"{context}: {prefix}strconv.Atoi: parsing {quoted(key)}: {fault}")
     index = int(key)
     if not -size <= index < size:
         raise PatchError(f"{context}: Unable to access invalid index: {index}: invalid index referenced")

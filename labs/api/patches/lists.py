@@ -66,13 +66,23 @@ def without_doubles(items: Items) -> Items:
 
 
 def sorted_by(items: Items, order: Items, merge_key: str) -> Items:
-    """``normalizeSliceOrder``: in the order of ``order``; elements that are to be deleted come last."""
+    """``normalizeSliceOrder``: in the order of ``order``; elements that are to be deleted come last.
+
+    Upstream's comparison calls an element that is not in ``order`` less than any other, and any other less than it,
+    so that the outcome depends on the sort, which is by insertion.
+    """
     if merge_key:
         for item in [*items, *order]:
             key_of(item, merge_key)
     doomed = [item for item in items if merge_key and item.get(PATCH) == "delete"]
     others = [item for item in items if not (merge_key and item.get(PATCH) == "delete")]
-    return [*sorted(others, key=lambda item: index_of(order, key_of(item, merge_key), merge_key)), *doomed]
+    placed: list[tuple[int, Any]] = []
+    for item in others:
+        place, position = index_of(order, key_of(item, merge_key), merge_key), len(placed)
+        while position and (place < 0 or placed[position - 1][0] < 0 or place < placed[position - 1][0]):
+            position -= 1
+        placed.insert(position, (place, item))
+    return [*(item for _, item in placed), *doomed]
 
 
 def in_order(items: Items, wanted: Items, live: Items, merge_key: str) -> Items:
@@ -95,8 +105,10 @@ def check_order(items: Items, order: Items, merge_key: str) -> None:
     """``validatePatchWithSetOrderList``: the patch's elements stand in ``order``. Raises PatchError."""
     if not items or not order:
         return
-    pending = [item for item in items if not merge_key or PATCH not in as_map(item)]
+    pending = [item for item in items if not merge_key or as_map(item).get(PATCH) != "delete"]
     for entry in order:
+        while pending and isinstance(pending[0], dict) and PATCH in pending[0]:
+            pending = pending[1:]
         if pending and is_identical(key_of(pending[0], merge_key), key_of(entry, merge_key)):
             pending = pending[1:]
     if pending:

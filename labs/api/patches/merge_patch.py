@@ -5,6 +5,7 @@ Source: gopkg.in/evanphx/json-patch.v4 merge.go, the version that kube-apiserver
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from labs.api.patches.errors import PatchError
@@ -23,12 +24,28 @@ def apply_merge_patch(document: Any, patch: Any) -> Any:
 
 
 def create_merge_patch(original: dict[str, Any], modified: dict[str, Any]) -> dict[str, Any]:
-    """``jsonpatch.CreateMergePatch``: the patch that turns ``original`` into ``modified``."""
+    """``jsonpatch.CreateMergePatch``: the patch that turns ``original`` into ``modified``.
+
+    It works in 64-bit floats, so a whole number above 2**53 comes out rounded.
+    """
+    return _difference(_as_floats(original), _as_floats(modified))
+
+
+def _as_floats(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _as_floats(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_floats(item) for item in value]
+    is_rounded = isinstance(value, int) and abs(value) > 2**53
+    return int(Decimal(repr(float(value)))) if is_rounded else value
+
+
+def _difference(original: dict[str, Any], modified: dict[str, Any]) -> dict[str, Any]:
     patch: dict[str, Any] = {}
     for key, value in modified.items():
         before = original.get(key)
         if isinstance(before, dict) and isinstance(value, dict):
-            if changes := create_merge_patch(before, value):
+            if changes := _difference(before, value):
                 patch[key] = changes
         elif key not in original or not _is_equal(before, value):
             patch[key] = value

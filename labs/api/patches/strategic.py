@@ -62,7 +62,7 @@ def merge_maps(original: Object, patch: Object, definition: Definition, *, appli
         if not key.startswith(DELETE_FROM_LIST):
             _merge_field(original, key, value, definition, applies=applies)
         elif applies:
-            _delete_from_list(original, field_of(key, DELETE_FROM_LIST), value, definition)
+            _merge_field(original, field_of(key, DELETE_FROM_LIST), value, definition, applies=True, deletes=True)
         else:
             original[key] = value
     return original
@@ -76,8 +76,11 @@ def _directed(patch: Object) -> Object:
     raise unknown_directive(patch[PATCH], patch)
 
 
-def _merge_field(original: Object, key: str, value: Any, definition: Definition, *, applies: bool) -> None:
-    """Puts one field of the patch into ``original``, which the caller owns."""
+def _merge_field(
+    original: Object, key: str, value: Any, definition: Definition, *, applies: bool, deletes: bool = False
+) -> None:
+    """Puts one field of the patch into ``original``, which the caller owns; with ``deletes`` a list's elements are
+    taken out instead."""
     if value is None:
         original.pop(key, None)
         if applies:
@@ -88,38 +91,27 @@ def _merge_field(original: Object, key: str, value: Any, definition: Definition,
         is_replaced = strategy_of(field)[1] == "replace"
         original[key] = value if is_replaced else merge_maps(before, value, field.value, applies=applies)
     elif isinstance(before, list) and isinstance(value, list):
-        original[key] = _merged_list(before, value, key, definition, applies=applies)
-    else:
+        original[key] = _merged_list(before, value, key, definition, applies=applies, deletes=deletes)
+    elif not deletes or (key in original and type(before) is type(value)):
         kept, stays = without_directives(without_nulls(value) if applies else value)
         original.pop(key, None)
         if stays:
             original[key] = kept
 
 
-def _delete_from_list(original: Object, key: str, value: Any, definition: Definition) -> None:
-    before = original.get(key)
-    if value is None:
-        original.pop(key, None)
-    elif isinstance(before, list) and isinstance(value, list):
-        if strategy_of(field_rules(definition, key))[1] != "merge":
-            original[key] = value
-        elif (before or value) and not is_list_of_maps(before, value):
-            original[key] = [item for item in before if index_of(value, item, "") < 0]
-        else:
-            original[key] = _merged_list(before, value, key, definition, applies=True)
-    elif isinstance(before, dict) and isinstance(value, dict):
-        _merge_field(original, key, value, definition, applies=True)
-
-
-def _merged_list(before: Items, patch: Items, key: str, definition: Definition, *, applies: bool) -> Items:
-    """``mergeSliceHandler``."""
+def _merged_list(
+    before: Items, patch: Items, key: str, definition: Definition, *, applies: bool, deletes: bool = False
+) -> Items:
+    """``mergeSliceHandler``: a list to delete from is one whatever the field's strategy."""
     field = field_rules(definition, key)
-    if strategy_of(field)[1] != "merge":
+    if strategy_of(field)[1] != "merge" and not deletes:
         return patch
     if not before and not patch:
         return before
     merge_key = field.patch_merge_key
     if not is_list_of_maps(before, patch):
+        if deletes:
+            return [item for item in before if index_of(patch, item, "") < 0]
         return in_order(without_doubles(before + patch), patch, before, merge_key)
     if not merge_key:
         raise PatchError("cannot merge lists without merge key for struct")
@@ -182,14 +174,16 @@ def _merge_ordered(original: Object, patch: Object, directive: str, definition: 
         original[directive] = order
     order = as_list(order)
     key = field_of(directive, ELEMENT_ORDER)
-    before = as_list(original.get(key)) if key in original else None
-    items = as_list(patch.get(key)) if key in patch else None
+    before = as_list(original[key]) if key in original else None
+    items = as_list(patch[key]) if key in patch else None
     merge_key = field_rules(definition, key).patch_merge_key
     check_order(items or [], order, merge_key)
     if before is None and items is None:
         return
-    if before is None or items is None:
-        merged = before or items or []
+    if items is None:
+        merged = before or []
+    elif before is None:
+        merged = without_directives(items)[0]
     else:
         merged = _merged_list(before, items, key, definition, applies=applies)
     is_list_of_maps(before or [], items or [])

@@ -6,6 +6,7 @@ Sources: apimachinery pkg/util/strategicpatch (CreateThreeWayMergePatch), pkg/ut
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -126,18 +127,28 @@ def _by_key(items: Items, merge_key: str) -> dict[str, Object]:
     return {printed(item[merge_key]): item for item in items}
 
 
+_QUOTED = re.compile(
+    r"|~|null|Null|NULL|true|True|TRUE|false|False|FALSE|y|Y|yes|Yes|YES|on|On|ON|n|N|no|No|NO|off|Off|OFF"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+    r"|[-+]?(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+)"
+    r"|[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ][0-9:.]+(?:Z|[-+][0-9:]+)?)?"
+)
+"""Texts that YAML could take for something else, as go-yaml resolves them, those of YAML 1.1 included."""
+
+
 class _Dumper(yaml.SafeDumper):
     """YAML as sigs.k8s.io/yaml writes it: a text that would read as something else stands in double quotes."""
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    tag = dumper.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call] # PyYAML's stubs
-    is_plain = tag == "tag:yaml.org,2002:str"
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_plain else '"')
+    style = "|" if "\n" in text else '"' if _QUOTED.fullmatch(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _represent_text)
 
 
 def _yaml(value: Object) -> str:
-    return yaml.dump(value, Dumper=_Dumper, default_flow_style=False, sort_keys=True, width=10**6)
+    return yaml.dump(value, Dumper=_Dumper, default_flow_style=False, sort_keys=True, allow_unicode=True)

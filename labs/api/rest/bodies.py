@@ -7,19 +7,26 @@ pkg/runtime/serializer.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import yaml
 
 from labs import errors
-from labs.api.resources import ResourceType
+from labs.api import gojson
+from labs.api.resources import BY_API_VERSION_AND_KIND, ResourceType
 from labs.api.rest.message import Request
 from labs.api.rest.protobuf import MEDIA_TYPE, decode_protobuf
+from labs.api.schemas import definition
 from labs.api.store import Object
 from labs.errors import ApiError
 
 MEDIA_TYPES = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
 MAX_BODY_BYTES = 3 * 1024 * 1024
+SHOWN_BYTES = 30
+SCHEME = "pkg/api/legacyscheme/scheme.go:30"
+REMOVED_VERSION = re.compile(r"v\d+(alpha|beta)\d+")
+"""Versions that a server no longer serves but still knows the kinds of."""
 
 
 class _JsonLoader(yaml.SafeLoader):
@@ -59,7 +66,8 @@ class DoubledObject(dict[str, Any]):
         self.doubles = [key for index, key in enumerate(keys) if key in keys[:index]]
 
 
-def _as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A decoder's hook that remembers double fields."""
     plain = dict(pairs)
     return plain if len(plain) == len(pairs) else DoubledObject(pairs)
 
@@ -67,30 +75,29 @@ def _as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def parse_json(body: bytes, kind: str) -> Any:
     """JSON data; objects with double fields are ``DoubledObject``. Raises 400."""
     try:
-        return json.loads(body, object_pairs_hook=_as_object)
-    except (ValueError, RecursionError) as error:
-        raise _unrecognized(kind, body, error) from None
+        return json.loads(body, object_pairs_hook=as_object)
+    except (ValueError, RecursionError):
+        raise _unrecognized(kind, body) from None
 
 
 def _unknown(kind: str) -> str:
     return f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
 
 
-def _unrecognized(kind: str, body: bytes, error: Exception) -> ApiError:
-    if not body.strip():
-        why, shown = "unexpected end of JSON input", "<empty>"
-    else:
-        shown = body[:200].decode("utf-8", "replace")
-        why = _go_json_error(shown, error)
-    return errors.bad_request(f"{_unknown(kind)}json parse error: {why} ({shown})")
+def _unrecognized(kind: str, body: bytes) -> ApiError:
+    try:
+        gojson.decode(body.decode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        return errors.bad_request(f"{_unknown(kind)}json parse error: {error} ({summary(body)})")
+    return errors.bad_request(f"{_unknown(kind)}json parse error: invalid UTF-8 ({summary(body)})")
 
 
-def _go_json_error(text: str, error: Exception) -> str:
-    position = getattr(error, "pos", len(text))
-    if position >= len(text.rstrip()):
-        return "unexpected end of JSON input"
-    what = "looking for beginning of value" if position == 0 else "in literal or after value"
-    return f"invalid character '{text[position]}' {what}"
+def summary(body: bytes) -> str:
+    """``summarizeData``: the first bytes of a body, in hexadecimal digits unless it looks like an object."""
+    if not body:
+        return "<empty>"
+    start, rest = body[:SHOWN_BYTES], " ..." if len(body) > SHOWN_BYTES else ""
+    return (start.decode("utf-8", "replace") if body.startswith(b"{") else start.hex()) + rest
 
 
 def parse_yaml(body: bytes, kind: str) -> Any:
@@ -134,22 +141,37 @@ def decode_data(request: Request, kind: str) -> Object:
     else:
         raise unsupported_media_type()
     if not isinstance(data, dict):
-        raise _not_an_object(kind, data)
+        raise _not_an_object(kind, data, request.body)
     return data
 
 
-def _not_an_object(kind: str, data: Any) -> ApiError:
+def _not_an_object(kind: str, data: Any, body: bytes) -> ApiError:
     names = {list: "array", str: "string", bool: "bool", int: "number", float: "number"}
     return errors.bad_request(
         f"{_unknown(kind)}json parse error: "
         f"json: cannot unmarshal {names.get(type(data), 'null')} into Go value of type "
         'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+        f" ({summary(body)})"
     )
 
 
 def check_type(data: Object, api_version: str, kind: str) -> None:
     """Fill kind and apiVersion in. Raises 400 when others are given."""
+    for key in ("apiVersion", "kind"):
+        if not isinstance(data.get(key) or "", str):
+            found = gojson.type_name(data[key])
+            why = f"json: cannot unmarshal {found} into Go struct field .{key} of type string"
+            raise errors.bad_request(f"{_unknown(kind)}json parse error: {why}")
     found_version, found_kind = data.get("apiVersion") or api_version, data.get("kind") or kind
+    group, _, version = found_version.rpartition("/")
+    is_known = (found_version, found_kind) == (api_version, kind) or (
+        (found_version, found_kind) in BY_API_VERSION_AND_KIND or definition(group, version, found_kind) is not None
+    )
+    if not is_known and REMOVED_VERSION.fullmatch(version) is None:
+        raise errors.bad_request(
+            f'{found_kind} in version "{version}" cannot be handled as a {kind}: '
+            f'no kind "{found_kind}" is registered for version "{found_version}" in scheme "{SCHEME}"'
+        )
     if found_kind != kind and found_version == api_version:
         version = api_version.rpartition("/")[2]
         internal = (api_version.partition("/")[0] if "/" in api_version else "core").partition(".")[0]

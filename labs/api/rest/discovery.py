@@ -5,12 +5,15 @@ Source: kubernetes/apiserver pkg/endpoints/discovery; api/discovery/*.json of a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha512
 from typing import Any
 
 from labs.api.resources import ResourceType
-from labs.api.rest.message import Request, Response, answer
-from labs.api.rest.negotiation import wants_aggregated_discovery
+from labs.api.rest.message import Request, Response, answer, text
+from labs.api.rest.negotiation import discovery_version
 from labs.api.rest.routes import SUBRESOURCE_VERBS, GroupVersion
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -35,6 +38,9 @@ SUBRESOURCE_KINDS = {
     "scale": ("autoscaling", "v1", "Scale"),
     "eviction": ("policy", "v1", "Eviction"),
     "binding": ("", "v1", "Binding"),
+    "attach": ("", "v1", "PodAttachOptions"),
+    "exec": ("", "v1", "PodExecOptions"),
+    "portforward": ("", "v1", "PodPortForwardOptions"),
     "token": ("authentication.k8s.io", "v1", "TokenRequest"),
 }
 GROUP_ORDER = (
@@ -61,6 +67,7 @@ GROUP_ORDER = (
     "storagemigration.k8s.io",
 )
 """Order by priority (pkg/controlplane/apiserver/options/priorities.go); `kubectl get all` prints in it."""
+_VERSION = re.compile(r"v([1-9][0-9]*)(?:(alpha|beta)([1-9][0-9]*))?")
 METRICS_GROUP = "metrics.k8s.io"
 """Last: its APIService has a lower priority than those of custom resources."""
 
@@ -136,11 +143,13 @@ def _group_rank(group: str) -> tuple[int, str]:
     return len(GROUP_ORDER) + (group == METRICS_GROUP), group
 
 
-def version_rank(version: str) -> tuple[int, int]:
-    """Stable versions before beta ones, higher before lower."""
-    digits = version[1:].split("beta")[0].split("alpha")[0]
-    level = 2 if "alpha" in version else 1 if "beta" in version else 0
-    return level, -int(digits or 0)
+def version_rank(version: str) -> tuple[int, int, int, str]:
+    """``CompareKubeAwareVersionStrings``: stable before beta before alpha, higher before lower, others last by name."""
+    parts = _VERSION.fullmatch(version)
+    if parts is None:
+        return 3, 0, 0, version
+    level = {None: 0, "beta": 1, "alpha": 2}[parts[2]]
+    return level, -int(parts[1]), -int(parts[3] or 0), ""
 
 
 def group_of(group: str, found: list[str]) -> dict[str, Any]:
@@ -203,13 +212,25 @@ def _discovery_row(kind: ResourceType) -> dict[str, Any]:
     return row
 
 
+def _tagged(request: Request, found: Response) -> Response:
+    """The answer with its ETag, or 304 for a client that has it (aggregated/etag.go)."""
+    tag = f'"{sha512(found.body).hexdigest().upper()}"'
+    headers = {**found.headers, "ETag": tag, "Vary": "Accept", "Cache-Control": "public"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(304, headers, b"")
+    return replace(found, headers=headers)
+
+
 def discover(request: Request, parts: list[str], served: Served) -> Response | None:
     """The answer to a discovery path, or None when it is none."""
-    wants_all = wants_aggregated_discovery(request.headers.get("accept", ""))
+    wanted = discovery_version(request.headers.get("accept", ""))
     if parts in (["api"], ["apis"]):
         is_core = parts == ["api"]
-        if wants_all:
-            return answer(aggregated(served, is_core=is_core), content_type=AGGREGATED)
+        if wanted == "v2beta1":
+            # Removed in 1.35 (aggregated/handler.go): the server then says nothing but that.
+            return text(404, "")
+        if wanted:
+            return _tagged(request, answer(aggregated(served, is_core=is_core), content_type=AGGREGATED))
         return answer(versions() if is_core else group_list(served))
     if parts == ["api", "v1"]:
         return answer(resource_list("", "v1", served["", "v1"]))

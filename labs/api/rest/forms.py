@@ -12,7 +12,6 @@ import yaml
 
 from labs import errors
 from labs.api.resources import BY_RESOURCE, ResourceType
-from labs.api.rest.custom_columns import CUSTOM_COLUMNS
 from labs.api.rest.message import JSON, Request, Response, encode
 from labs.api.rest.negotiation import Form
 from labs.api.store import Object
@@ -42,11 +41,10 @@ def table(kind: ResourceType, objects: Sequence[Object], now_ns: int, form: Form
     """A Table of the objects. Raises 400 for an unknown ``includeObject``."""
     if include not in INCLUDES:
         raise errors.bad_request(f'unrecognized includeObject value: "{include}"')
-    columns = CUSTOM_COLUMNS.get(kind.resource)
-    if columns is None:
+    if kind.custom is None:
         rendered = render_table(BY_RESOURCE.get(kind.resource, kind).group_version_kind, objects, now_ns)
     else:
-        rendered = render_crd_table(columns, objects, now_ns)
+        rendered = render_crd_table(kind.custom.columns, objects, now_ns)
     rows = []
     for row, obj in zip(rendered["rows"], objects, strict=True):
         shown = {"cells": row["cells"]}
@@ -88,7 +86,7 @@ def shape_list(
         version = f"meta.k8s.io/{form.as_version}"
         return {"kind": "PartialObjectMetadataList", "apiVersion": version, "metadata": metadata, "items": items}
     return {
-        "kind": f"{kind.kind}List",
+        "kind": kind.list_kind,
         "apiVersion": kind.api_version,
         "metadata": metadata,
         "items": [bare(to_view(kind, obj)) for obj in objects],

@@ -67,14 +67,14 @@ def negotiate(accept: str) -> Form:
     raise ApiError(406, "NotAcceptable", NOT_ACCEPTABLE)
 
 
-def wants_aggregated_discovery(accept: str) -> bool:
-    """Whether the first acceptable form is ``APIGroupDiscoveryList`` v2."""
+def discovery_version(accept: str) -> str:
+    """The version of ``APIGroupDiscoveryList`` that is the first acceptable form, empty for plain discovery."""
     for media, pairs in parse_accept(accept):
         if media not in ("application/json", "application/*", "*/*"):
             continue
         parameters = dict(pairs)
         if not parameters.get("as"):
-            return False
-        if parameters["as"] == "APIGroupDiscoveryList" and parameters.get("v") == "v2":
-            return True
-    return False
+            return ""
+        if parameters["as"] == "APIGroupDiscoveryList" and parameters.get("v") in ("v2", "v2beta1"):
+            return parameters["v"]
+    return ""

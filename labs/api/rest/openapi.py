@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import Any
 
 from labs.api.resources import ResourceType
 from labs.api.rest.message import Response, answer, encode
 from labs.api.rest.routes import GroupVersion
-from labs.api.schemas import custom_schemas, definitions
+from labs.api.schemas import OBJECT_META, definitions
 
 PREFIX = "#/$defs/"
-OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
-ANY_OBJECT = "io.k8s.api.core.v1.ConfigMap"
-"""A kind from which to take the fields that all have."""
-
 PATCH_TYPES = (
     "application/apply-patch+yaml",
     "application/json-patch+json",
@@ -46,8 +42,7 @@ def respond(parts: list[str], served: Served) -> Response | None:
     if not parts:
         paths = {}
         for version, types in served.items():
-            seal = sha256(",".join(sorted(types)).encode()).hexdigest()[:32].upper()
-            paths[path_of(version)] = {"serverRelativeURL": f"/openapi/v3/{path_of(version)}?hash={seal}"}
+            paths[path_of(version)] = {"serverRelativeURL": f"/openapi/v3/{path_of(version)}?hash={_seal(types)}"}
         return answer({"paths": paths})
     for version, types in served.items():
         if parts == path_of(version).split("/"):
@@ -55,30 +50,65 @@ def respond(parts: list[str], served: Served) -> Response | None:
     return None
 
 
-def respond_v2(accept: str) -> Response:
-    """/openapi/v2 without any type: kubectl asks it for what v3 lacks, and then says that there is no such kind.
+def _seal(types: Mapping[str, ResourceType]) -> str:
+    """A text that changes when the document does: with its kinds, and with the schemas of custom ones."""
+    schemas = [json.dumps(kind.custom.schema, sort_keys=True) for kind in types.values() if kind.custom is not None]
+    return sha256("\n".join([*sorted(types), *schemas]).encode()).hexdigest()[:32].upper()
 
-    In the form of gnostic's OpenAPIv2.Document (1: swagger, 2: info {1: title, 2: version}, 8: paths).
+
+def respond_v2(accept: str, served: Served) -> Response:
+    """/openapi/v2: every type in JSON.
+
+    In protobuf none: kubectl asks it for what v3 lacks, and then says that there is no such kind. The form is
+    gnostic's OpenAPIv2.Document (1: swagger, 2: info {1: title, 2: version}, 8: paths).
     """
     if "proto-openapi.spec.v2" not in accept:
-        return answer({"swagger": "2.0", "info": {"title": "Kubernetes", "version": "v1.37.2"}, "paths": {}})
+        kinds = tuple((version, tuple(types.values())) for version, types in served.items())
+        return Response(200, {"Content-Type": "application/json"}, _document_v2(kinds))
     return Response(200, {"Content-Type": V2_PROTOBUF}, b"\x0a\x032.0\x12\x15\x0a\x0aKubernetes\x12\x07v1.37.2\x42\x00")
 
 
-@cache
+@lru_cache(maxsize=1)
+def _document_v2(served: tuple[tuple[GroupVersion, tuple[ResourceType, ...]], ...]) -> bytes:
+    schemas: dict[str, Any] = {}
+    paths: dict[str, Any] = {}
+    for version, kinds in served:
+        for kind in kinds:
+            name = _put_schema(kind, schemas)
+            reference = {"$ref": f"#/definitions/{name}"} if name else {"type": "object"}
+            for path, methods in _paths(version, kind, name).items():
+                paths[path] = {method: _as_v2(rules, reference) for method, rules in methods.items()}
+    text = json.dumps(schemas).replace("#/components/schemas/", "#/definitions/")
+    return encode(
+        {
+            "swagger": "2.0",
+            "info": {"title": "Kubernetes", "version": "v1.37.2"},
+            "paths": paths,
+            "definitions": json.loads(text),
+        }
+    )
+
+
+def _as_v2(rules: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
+    parameters = [{"name": item["name"], "in": "query", "type": "string"} for item in rules.get("parameters", ())]
+    if "requestBody" in rules:
+        body = {"type": "object"} if rules["x-kubernetes-action"] == "patch" else reference
+        parameters.append({"name": "body", "in": "body", "required": True, "schema": body})
+    return {
+        "x-kubernetes-action": rules["x-kubernetes-action"],
+        "x-kubernetes-group-version-kind": rules["x-kubernetes-group-version-kind"],
+        "parameters": parameters,
+        "responses": {"200": {"description": "OK", "schema": reference}},
+    }
+
+
+@lru_cache(maxsize=256)
 def _document(version: GroupVersion, types: tuple[ResourceType, ...]) -> bytes:
     schemas: dict[str, Any] = {}
     paths: dict[str, Any] = {}
     for kind in types:
-        name = _definition_name(kind)
-        if name is not None:
-            _collect(name, schemas)
-        custom = custom_schemas().get("/".join(kind.group_version_kind))
-        if custom is not None:
-            name = _custom_name(kind)
-            schemas[name] = _custom(kind, custom)
-            _collect(OBJECT_META, schemas)
-        paths |= _paths(version, kind, name, is_custom=custom is not None)
+        name = _put_schema(kind, schemas)
+        paths |= _paths(version, kind, name)
     return encode(
         {
             "openapi": "3.0.0",
@@ -99,26 +129,18 @@ def _names() -> dict[tuple[str, str, str], str]:
     }
 
 
-def _definition_name(kind: ResourceType) -> str | None:
-    return _names().get(kind.group_version_kind)
-
-
-def _custom_name(kind: ResourceType) -> str:
-    """``ToRESTFriendlyName``: the parts of the group turned round, the version and the kind."""
-    return ".".join([*reversed(kind.group.split(".")), kind.version, kind.kind])
-
-
-def _custom(kind: ResourceType, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A custom resource's schema as it is published: with the fields that every object has, and its identity.
-
-    Source: apiextensions-apiserver pkg/controller/openapi/builder/builder.go (buildKubeNative).
-    """
-    any_object = definitions()[ANY_OBJECT]["properties"]
-    common = {key: any_object[key] for key in ("apiVersion", "kind", "metadata")}
-    group, version, name = kind.group_version_kind
-    identity = {"x-kubernetes-group-version-kind": [{"group": group, "version": version, "kind": name}]}
-    properties = {**(schema.get("properties") or {}), **common}
-    return _published({**schema, "properties": properties, **identity})
+def _put_schema(kind: ResourceType, schemas: dict[str, Any]) -> str | None:
+    """Add a kind's type, and all that it refers to; its name, or None for a kind that has no type."""
+    if kind.custom is None:
+        name = _names().get(kind.group_version_kind)
+        if name is not None:
+            _collect(name, schemas)
+        return name
+    name = ".".join([*reversed(kind.group.split(".")), kind.version, kind.kind])
+    _collect(OBJECT_META, schemas)
+    identity = {"group": kind.group, "version": kind.version, "kind": kind.kind}
+    schemas[name] = _published({**kind.custom.definition.schema, "x-kubernetes-group-version-kind": [identity]})
+    return name
 
 
 def _published(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +192,7 @@ def _converted(schema: Any) -> Any:
     return result
 
 
-def _paths(version: GroupVersion, kind: ResourceType, name: str | None, *, is_custom: bool = False) -> dict[str, Any]:
+def _paths(version: GroupVersion, kind: ResourceType, name: str | None) -> dict[str, Any]:
     scope = "namespaces/{namespace}/" if kind.is_namespaced else ""
     base = f"/{path_of(version)}/{scope}{kind.plural}"
     identity = {"group": kind.group, "version": kind.version, "kind": kind.kind}
@@ -180,7 +202,8 @@ def _paths(version: GroupVersion, kind: ResourceType, name: str | None, *, is_cu
         "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": schema}}}},
     }
     body = {"content": {"*/*": {"schema": schema}}}
-    patches = [media for media in PATCH_TYPES if (name and not is_custom) or "strategic" not in media]
+    has_strategic = name is not None and kind.custom is None
+    patches = [media for media in PATCH_TYPES if has_strategic or "strategic" not in media]
     patch_body = {"content": {media: {"schema": {"type": "object"}} for media in patches}}
     collection: dict[str, Any] = {"get": {**common, "x-kubernetes-action": "list"}}
     single: dict[str, Any] = {"get": {**common, "x-kubernetes-action": "get"}}

@@ -14,6 +14,7 @@ from labs.api.deletion import DeleteOptions
 from labs.api.fieldsets.limits import MAX_MANAGER_LENGTH
 from labs.api.rest import bodies
 from labs.api.rest.message import Request
+from labs.api.rest.strict import check_body
 from labs.api.strategy import FieldError, forbidden, invalid, not_supported
 from labs.errors import ApiError
 
@@ -84,6 +85,7 @@ def delete_options(request: Request) -> DeleteOptions:
     given: dict[str, Any] = {}
     if request.body.strip():
         given = bodies.decode_data(request, "DeleteOptions")
+        check_body("", "v1", "DeleteOptions", given)
     else:
         if request.option("gracePeriodSeconds"):
             given["gracePeriodSeconds"] = parse_int(request.option("gracePeriodSeconds"))

@@ -5,17 +5,21 @@ Source: kubernetes/apiserver pkg/endpoints/handlers/patch.go.
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import Any
 
 from labs import errors
+from labs.api.gojson import decode, printed, type_name
 from labs.api.objects import clone
 from labs.api.patches.errors import PatchError
 from labs.api.patches.json_patch import apply_json_patch, decode_json_patch
 from labs.api.patches.merge_patch import apply_merge_patch
 from labs.api.patches.strategic import apply_strategic_merge_patch
 from labs.api.resources import ResourceType
-from labs.api.rest.bodies import media_type, parse_json, parse_yaml, unsupported_media_type
+from labs.api.rest.bodies import as_object, check_type, media_type, unsupported_media_type
 from labs.api.rest.message import Request
+from labs.api.rest.strict import double_fields
 from labs.api.schemas import Definition, definition
 from labs.api.store import Object
 from labs.errors import ApiError
@@ -36,16 +40,23 @@ def patch_media_type(request: Request) -> str:
     return media
 
 
-def patched(kind: ResourceType, old: Object, media: str, body: bytes) -> Object:
-    """A new object: ``old`` with the patch. Raises 400, 415 and 422."""
+@dataclass(frozen=True, slots=True)
+class Patched:
+    """A new object; ``shown`` is how a refusal names it, ``doubles`` what the patch says more than once."""
+
+    object: Object
+    shown: str
+    doubles: list[str]
+
+
+def patched(kind: ResourceType, old: Object, media: str, body: bytes) -> Patched:
+    """``old`` with the patch. Raises 400, 415 and 422."""
     schema = definition(*kind.group_version_kind)
     if media == STRATEGIC and schema is None:
         raise unsupported_media_type(f"{JSON_PATCH}, {MERGE}, {APPLY}, application/apply-patch+cbor")
-    patch = _parse(body)
+    patch = _parse(body, media)
     if media == JSON_PATCH:
         new = _json_patched(old, patch)
-    elif not isinstance(patch, dict):
-        raise errors.bad_request("json: cannot unmarshal array into Go value of type map[string]interface {}")
     elif media == MERGE:
         new = apply_merge_patch(clone(old), patch)
     else:
@@ -55,18 +66,31 @@ def patched(kind: ResourceType, old: Object, media: str, body: bytes) -> Object:
     for key, value in (("kind", kind.kind), ("apiVersion", kind.api_version)):
         if new.get(key) != value:
             raise errors.bad_request(f"the patch may not change {key}")
-    return new
+    shown = printed(patch) if media == STRATEGIC else json.dumps(new, separators=(",", ":"), ensure_ascii=False)
+    prefix = "json patch " if media == JSON_PATCH else ""
+    return Patched(new, shown, [prefix + text for text in double_fields(patch)])
 
 
-def _parse(body: bytes) -> Any:
+def _parse(body: bytes, media: str) -> Any:
+    """The patch, of the JSON type that its media type asks for. Raises 400 in the words of its decoder."""
+    prefix = "" if media == STRATEGIC else "error decoding patch: "
     try:
-        return parse_json(body, "patch")
-    except ApiError:
-        value = parse_yaml(body, "patch")
-        if not isinstance(value, (dict, list)):
-            shown = body[:1].decode("utf-8", "replace")
-            raise errors.bad_request(f"invalid character '{shown}' looking for beginning of value") from None
-        return value
+        patch = json.loads(body, object_pairs_hook=as_object)
+    except (ValueError, RecursionError):
+        raise errors.bad_request(f"{prefix}{_decoding_error(body)}") from None
+    wanted, into = (list, "[]handlers.jsonPatchOp") if media == JSON_PATCH else (dict, "map[string]interface {}")
+    if not isinstance(patch, wanted):
+        found = type_name(patch)
+        raise errors.bad_request(f"{prefix}json: cannot unmarshal {found} into Go value of type {into}")
+    return patch
+
+
+def _decoding_error(body: bytes) -> str:
+    try:
+        decode(body.decode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    return "invalid UTF-8"
 
 
 def _json_patched(old: Object, patch: Any) -> Any:
@@ -94,14 +118,21 @@ def _strategic(schema: Definition, old: Object, patch: dict[str, Any]) -> Any:
 def patched_scale(current: Object, request: Request) -> Object:
     """A Scale with a patch of any type but apply."""
     media = patch_media_type(request)
-    patch = _parse(request.body)
+    patch = _parse(request.body, media)
     if media == JSON_PATCH:
-        return dict(_json_patched(current, patch))
-    return dict(apply_merge_patch(clone(current), patch))
+        result = _json_patched(current, patch)
+    elif isinstance(patch, dict):
+        result = apply_merge_patch(clone(current), patch)
+    else:
+        raise errors.bad_request("json: cannot unmarshal array into Go value of type map[string]interface {}")
+    if not isinstance(result, dict):
+        raise ApiError(422, "Invalid", "the server rejected our request due to an error in our request", {})
+    check_type(result, "autoscaling/v1", "Scale")
+    return result
 
 
 def patch_version(request: Request) -> str:
     """The resourceVersion that a patch names, or empty."""
-    patch = _parse(request.body)
+    patch = _parse(request.body, patch_media_type(request))
     metadata = patch.get("metadata") if isinstance(patch, dict) else None
     return str((metadata or {}).get("resourceVersion") or "")

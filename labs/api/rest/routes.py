@@ -5,10 +5,10 @@ Source: kubernetes/apiserver pkg/endpoints/request/requestinfo.go and installer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from labs import errors
+from labs.api.apiserver import ApiServer
 from labs.api.resources import ResourceType
 from labs.api.views import VIEW_TYPES
 
@@ -22,8 +22,14 @@ SUBRESOURCE_VERBS = {
     "binding": ("POST",),
     "eviction": ("POST",),
     "log": ("GET",),
+    "attach": ("GET", "POST"),
+    "exec": ("GET", "POST"),
+    "portforward": ("GET", "POST"),
     "token": ("POST",),
 }
+
+CONNECT_SUBRESOURCES = ("attach", "exec", "portforward")
+"""Whoever connects needs the verb create, by whichever method (AuthorizePodWebsocketUpgradeCreatePermission)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +51,20 @@ class Route:
 class Routes:
     """The served types by group version and plural."""
 
-    def __init__(self, types: Mapping[str, ResourceType]) -> None:
-        self._types = types
-        self._count = -1
+    def __init__(self, api: ApiServer) -> None:
+        self._api = api
+        self._seen = (-1, -1)
         self._by_version: dict[GroupVersion, dict[str, ResourceType]] = {}
 
     def by_version(self) -> dict[GroupVersion, dict[str, ResourceType]]:
         """Served types; follows types that are registered later."""
-        if self._count != len(self._types):
-            self._count = len(self._types)
+        api = self._api
+        if self._seen != (len(api.types), api.served_changes):
+            self._seen = (len(api.types), api.served_changes)
             self._by_version = {}
-            for kind in (*self._types.values(), *VIEW_TYPES):
+            for kind in (*api.all_types(), *VIEW_TYPES):
+                if kind.custom is not None and not kind.custom.is_served:
+                    continue
                 self._by_version.setdefault((kind.group, kind.version), {})[kind.plural] = kind
         return self._by_version
 
@@ -109,7 +118,8 @@ def _subresource(method: str, kind: ResourceType, namespace: str, name: str, sub
         raise errors.no_such_resource()
     if method not in SUBRESOURCE_VERBS[subresource]:
         raise errors.method_not_allowed()
-    verb = "create" if method == "POST" else OBJECT_VERBS[method]
+    is_create = method == "POST" or subresource in CONNECT_SUBRESOURCES
+    verb = "create" if is_create else OBJECT_VERBS[method]
     return Route(kind, verb, namespace, name, subresource)
 
 

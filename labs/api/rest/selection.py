@@ -11,6 +11,7 @@ from typing import Any
 
 from labs import errors
 from labs.api.objects import at
+from labs.api.resources import ResourceType
 from labs.api.selectors import FieldSelector, LabelSelector, parse_field_selector, parse_label_selector
 from labs.api.store import Object, Store
 
@@ -47,6 +48,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "replicationcontrollers": ("status.replicas",),
     "jobs.batch": ("status.successful",),
 }
+INDEXED_FIELDS = {"pods": ("spec.nodeName",), "events": ("involvedObject.name", "involvedObject.uid")}
+"""Fields by which clients look things up: the store keeps an index of each, under the field's name."""
 METADATA_FIELDS = ("metadata.name", "metadata.namespace")
 
 
@@ -103,10 +106,12 @@ class Selection:
             if item.operator == "=" and item.field == "metadata.name" and namespace is not None:
                 found = store.get(self.resource, namespace, item.value)
                 return [found] if found is not None else []
-            if item.operator == "=" and item.field == "spec.nodeName" and self.resource == "pods":
-                return store.by_index("pods", "spec.nodeName", item.value, namespace)
+            if item.operator == "=" and item.value and item.field in INDEXED_FIELDS.get(self.resource, ()):
+                return store.by_index(self.resource, item.field, item.value, namespace)
         pairs = [
-            f"{item.key}={item.values[0]}" for item in self.labels.requirements or () if item.operator in ("=", "==")
+            f"{item.key}={item.values[0]}"
+            for item in self.labels.requirements or ()
+            if item.operator in ("=", "==", "in") and len(item.values) == 1
         ]
         if pairs:
             rarest = min(pairs, key=lambda pair: store.index_size(self.resource, "label", pair))
@@ -114,7 +119,7 @@ class Selection:
         return store.list(self.resource, namespace)
 
 
-def parse_selection(resource: str, label_selector: str, field_selector: str, name: str = "") -> Selection:
+def parse_selection(kind: ResourceType, label_selector: str, field_selector: str, name: str = "") -> Selection:
     """The selection of a request. Raises 400 for a text that is no selector or names an unknown field."""
     try:
         labels = parse_label_selector(label_selector)
@@ -123,7 +128,8 @@ def parse_selection(resource: str, label_selector: str, field_selector: str, nam
             fields = FieldSelector((*parse_field_selector(f"metadata.name={name}").requirements, *fields.requirements))
     except ValueError as error:
         raise errors.bad_request(str(error)) from None
+    known = kind.custom.fields if kind.custom is not None else FIELDS.get(kind.resource, ())
     for item in fields.requirements:
-        if item.field not in METADATA_FIELDS and item.field not in FIELDS.get(resource, ()):
+        if item.field not in METADATA_FIELDS and item.field not in known:
             raise errors.bad_request(f"field label not supported: {item.field}")
-    return Selection(resource, labels, fields)
+    return Selection(kind.resource, labels, fields)

@@ -11,13 +11,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labs import errors
+from labs.api.crds.structural import prune
 from labs.api.quantity import parse_quantity
 from labs.api.resources import ResourceType
 from labs.api.rest.bodies import DoubledObject
 from labs.api.schemas import Definition, Field, definition
 from labs.api.store import Object
+from labs.api.strategy import invalid
+from labs.errors import ApiError
 from labs.units import parse_rfc3339
 
+BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 JSON_NAMES = ((bool, "bool"), (str, "string"), (list, "array"), (dict, "object"), ((int, float), "number"))
 FREE_NAMES = (
     "Quantity",
@@ -39,31 +43,116 @@ class _Findings:
     double: list[str] = field(default_factory=list)
 
 
+class WrongType(ValueError):
+    """A value of a JSON type that its field cannot hold; the text is encoding/json's."""
+
+    def __init__(self, text: str, item: Any, go_type: str) -> None:
+        super().__init__(text)
+        self.item = item
+        self.go_type = go_type
+
+    def conversion_text(self) -> str:
+        """What apimachinery's converter says of it, which reads strategic merge patches."""
+        kinds = {bool: "bool", str: "string", int: "int64", float: "float64", list: "slice", dict: "map"}
+        found = kinds[type(self.item)]
+        if self.go_type.startswith("[]"):
+            return f"cannot restore slice from {found}"
+        if self.go_type.startswith("map["):
+            return f"cannot restore map from {found}"
+        if self.go_type.startswith("v1."):
+            return f"cannot restore struct from: {found}"
+        if (found, self.go_type) == ("int64", "string") or found == "float64":
+            return f"cannot convert {found} to {self.go_type}"
+        return f"unrecognized type: {self.go_type}"
+
+
 def check_fields(kind: ResourceType, obj: Object, field_validation: str) -> tuple[str, ...]:
     """Warnings for fields that the kind does not have, by ``fieldValidation``.
 
     Unknown fields are dropped. Raises 400 for wrong types, and in Strict for unknown and double fields.
     """
-    root = definition(*kind.group_version_kind)
-    findings = _Findings()
-    if root is None:
-        _find_doubles(obj, "", findings)
-    else:
-        try:
-            _walk(obj, root, "", findings)
-        except ValueError as error:
-            raise errors.bad_request(f"{_subject(kind)}: {error}") from None
-    problems = [f'duplicate field "{path}"' for path in findings.double]
-    problems += [f'unknown field "{path}"' for path in findings.unknown]
+    subject = _subject(kind.kind, kind.version)
+    try:
+        problems = _strict_problems(kind, obj)
+    except ValueError as error:
+        raise errors.bad_request(f"{subject}: {error}") from None
     if not problems or field_validation == "Ignore":
         return ()
     if field_validation == "Strict":
-        raise errors.bad_request(f"{_subject(kind)}: strict decoding error: {', '.join(problems)}")
+        raise errors.bad_request(f"{subject}: strict decoding error: {', '.join(problems)}")
     return tuple(problems)
 
 
-def _subject(kind: ResourceType) -> str:
-    return f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
+def check_body(group: str, version: str, kind: str, obj: Object) -> None:
+    """Raise 400 for a body of a published type in which a value is of the wrong type; drop unknown fields."""
+    root = definition(group, version, kind)
+    assert root is not None
+    try:
+        _walk(obj, root, "", _Findings())
+    except ValueError as error:
+        raise errors.bad_request(f"{_subject(kind, version)}: {error}") from None
+
+
+def check_patched(
+    kind: ResourceType, obj: Object, field_validation: str, shown: str, doubles: list[str], *, is_strategic: bool
+) -> tuple[str, ...]:
+    """The same for a patched object; ``shown`` is how the refusal names it, ``doubles`` is wrong with the patch.
+
+    Raises 422 in place of 400.
+    """
+    try:
+        problems = [*doubles, *_strict_problems(kind, obj)]
+    except WrongType as error:
+        raise _bad_patch(shown, error.conversion_text() if is_strategic else str(error)) from None
+    except ValueError as error:
+        raise _bad_patch(shown, str(error)) from None
+    if not problems or field_validation == "Ignore":
+        return ()
+    if field_validation == "Strict":
+        raise _bad_patch(shown, f"strict decoding error: {', '.join(problems)}")
+    return tuple(problems)
+
+
+def _bad_patch(shown: str, why: str) -> ApiError:
+    """The refusal of a patched object, which has neither kind nor name."""
+    problem = invalid("patch", shown, why)
+    cause = {"reason": problem.reason, "message": problem.message, "field": problem.field}
+    return ApiError(422, "Invalid", f' "" is invalid: patch: {problem.message}', {"causes": [cause]})
+
+
+def double_fields(value: Any) -> list[str]:
+    """What of a body is said more than once."""
+    findings = _Findings()
+    _find_doubles(value, "", findings)
+    return [f'duplicate field "{path}"' for path in findings.double]
+
+
+def _strict_problems(kind: ResourceType, obj: Object) -> list[str]:
+    """Double and unknown fields; the unknown ones are dropped. Raises ValueError for wrong types."""
+    root = definition(*kind.group_version_kind)
+    findings = _Findings()
+    if kind.custom is not None:
+        _check_custom(kind, obj, findings)
+    elif root is None:
+        _find_doubles(obj, "", findings)
+    else:
+        _walk(obj, root, "", findings)
+    doubles = [f'duplicate field "{path}"' for path in findings.double]
+    return [*doubles, *(f'unknown field "{path}"' for path in findings.unknown)]
+
+
+def _check_custom(kind: ResourceType, obj: Object, findings: _Findings) -> None:
+    """A custom resource: its metadata have types, and all else is pruned by its schema."""
+    assert kind.custom is not None
+    _find_doubles(obj, "", findings)
+    findings.unknown += prune(obj, kind.custom.schema)
+    metadata = _Findings()
+    _walk(obj["metadata"], kind.custom.definition.field("metadata").value, "metadata", metadata)
+    findings.unknown += metadata.unknown
+
+
+def _subject(kind: str, version: str) -> str:
+    return f'{kind} in version "{version}" cannot be handled as a {kind}'
 
 
 def _find_doubles(value: Any, path: str, findings: _Findings) -> None:
@@ -83,10 +172,11 @@ def _walk(value: Any, owner: Definition, path: str, findings: _Findings) -> None
             findings.unknown.append(below)
             del value[key]
             continue
-        item = value[key]
-        if item is None:
-            continue
-        _walk_value(item, owner.field(key), owner, below, findings)
+        item, place = value[key], owner.field(key)
+        if item is not None:
+            _walk_value(item, place, owner, below, findings)
+        elif place.value.name not in FREE_NAMES and _types(place.value.schema)[:1] in (("object",), ("array",)):
+            del value[key]  # Go reads null as the absence of a struct, a map or a list
 
 
 def _walk_value(item: Any, place: Field | None, owner: Definition, path: str, findings: _Findings) -> None:
@@ -100,9 +190,29 @@ def _walk_value(item: Any, place: Field | None, owner: Definition, path: str, fi
     if isinstance(item, list):
         element = place.element
         for index, each in enumerate(item):
+            if each is None and _types(element.schema)[:1] in _GO_ZEROS:
+                item[index] = each = _GO_ZEROS[_types(element.schema)[:1]]()
             _walk_element(each, element, owner, f"{path}[{index}]", findings)
-    elif isinstance(item, dict) and (not target.is_map or "additionalProperties" in target.schema):
+    elif isinstance(item, dict) and target.is_map:
+        _walk_map(item, target, owner, path, findings)
+    elif isinstance(item, dict):
         _walk(item, target, path, findings)
+
+
+def _walk_map(item: dict[str, Any], target: Definition, owner: Definition, path: str, findings: _Findings) -> None:
+    """The values of a map: an error in one names the field that holds the map."""
+    if isinstance(item, DoubledObject):
+        findings.double += [f"{path}.{key}" for key in item.doubles]
+    for key, value in item.items():
+        place = target.field(key) if "additionalProperties" in target.schema else None
+        if value is None or place is None or not place.schema:
+            continue
+        if place.value.name in FREE_NAMES:
+            _check_free(value, place.value.name)
+        else:
+            _check_type(value, place.value, place, owner, path)
+            if isinstance(value, dict) and not place.value.is_map:
+                _walk(value, place.value, f"{path}.{key}", findings)
 
 
 def _walk_element(item: Any, element: Definition, owner: Definition, path: str, findings: _Findings) -> None:
@@ -146,6 +256,9 @@ def _types(schema: Mapping[str, Any]) -> tuple[str, ...]:
     return (found,) if isinstance(found, str) else tuple(name for name in found if name != "null")
 
 
+_GO_ZEROS: dict[tuple[str, ...], type] = {("object",): dict, ("string",): str, ("integer",): int}
+"""What Go reads null as, where a list's element is no pointer."""
+
 _ACCEPTED: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "boolean": (bool,),
@@ -158,6 +271,8 @@ _ACCEPTED: dict[str, tuple[type, ...]] = {
 
 def _check_type(item: Any, target: Definition, place: Field | None, owner: Definition, path: str) -> None:
     types = _types(target.schema)
+    if target.schema.get("format") == "byte" and isinstance(item, str):
+        _check_base64(item)
     if not types or any(_fits(item, name) for name in types):
         return
     dotted = "".join(_without_indexes(path))
@@ -165,7 +280,22 @@ def _check_type(item: Any, target: Definition, place: Field | None, owner: Defin
     shown = _json_name(item)
     if shown == "number" and types[0] == "integer":
         shown = f"number {item}"
-    raise ValueError(f"json: cannot unmarshal {shown} into {into} of type {_go_type(target, place)}")
+    go_type = _go_type(target, place)
+    raise WrongType(f"json: cannot unmarshal {shown} into {into} of type {go_type}", item, go_type)
+
+
+def _check_base64(text: str) -> None:
+    """The first thing that Go's decoder stumbles over; line ends are let through."""
+    kept = [(place, letter) for place, letter in enumerate(text) if letter not in "\r\n"]
+    wrong = next((place for place, letter in kept if letter not in BASE64), None)
+    if wrong is None:
+        end = "".join(letter for _, letter in kept).find("=")
+        body = kept if end < 0 else kept[:end]
+        padding = "".join(letter for _, letter in kept[len(body) :])
+        if len(kept) % 4 == 0 and padding in ("", "=", "=="):
+            return
+        wrong = len(text) if end < 0 or len(body) % 4 >= 2 else body[-1][0] + 1 if body else 0
+    raise ValueError(f"illegal base64 data at input byte {wrong}")
 
 
 def _fits(item: Any, name: str) -> bool:

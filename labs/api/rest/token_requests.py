@@ -14,6 +14,7 @@ from labs.api.resources import ResourceType
 from labs.api.rest import bodies
 from labs.api.rest.message import Request
 from labs.api.rest.routes import Route
+from labs.api.rest.strict import check_fields
 from labs.api.rest.writes import Written
 from labs.api.store import Object
 from labs.api.strategy import FieldError, invalid
@@ -30,6 +31,7 @@ BOUND_RESOURCES = {"Pod": "pods", "Secret": "secrets", "Node": "nodes"}
 def request_token(api: ApiServer, tokens: TokenAuthority, request: Request, route: Route) -> Written:
     """The request with its token in ``status``. Raises 400, 404, 409 and 422."""
     asked = bodies.decode(request, TOKEN_REQUEST)
+    check_fields(TOKEN_REQUEST, asked, "Ignore")
     metadata, spec = asked["metadata"], asked.get("spec") or {}
     problems = _identity_problems(metadata, route)
     raise_invalid(TOKEN_REQUEST, route.name, problems)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labs.api.deletion import CRDS
 from labs.api.resources import ResourceType
 from labs.api.rest.forms import partial, table, typed
 from labs.api.rest.lists import parse_version
@@ -177,6 +178,8 @@ class WatchHub:
     def _notice(self, event: WatchEvent) -> None:
         for stream in list(self._streams.get(event.resource, ())):
             stream.notice(event)
+        if event.type == "DELETED" and event.resource == CRDS:
+            self._end(event.object["metadata"]["name"])
 
     def forget(self, stream: WatchStream) -> None:
         """Stop passing changes to a stream."""
@@ -185,6 +188,11 @@ class WatchHub:
             streams.pop(stream, None)
             if not streams:
                 del self._streams[stream.resource]
+
+    def _end(self, resource: str) -> None:
+        """Close the watches of a resource that is no longer served."""
+        for stream in list(self._streams.get(resource, ())):
+            stream.close()
 
     @property
     def open_count(self) -> int:

@@ -10,15 +10,18 @@ from typing import Any
 
 from labs import errors
 from labs.api.apiserver import ApiServer
+from labs.api.deletion import CRDS
+from labs.api.fieldsets.checking import typed_problems
 from labs.api.objects import clone
+from labs.api.resources import ResourceType, definition_of
 from labs.api.rest import bodies, patching
 from labs.api.rest.message import Request
 from labs.api.rest.options import delete_options, list_options, write_options
 from labs.api.rest.routes import Route
 from labs.api.rest.selection import parse_selection
-from labs.api.rest.strict import check_fields
+from labs.api.rest.strict import check_fields, check_patched
 from labs.api.store import Object
-from labs.api.views import to_stored, to_view
+from labs.api.views import to_stored, to_view, written_kind
 from labs.errors import ApiError
 
 RETURNS_OBJECT_ON_DELETE = (
@@ -29,6 +32,7 @@ RETURNS_OBJECT_ON_DELETE = (
     "persistentvolumes",
     "persistentvolumeclaims",
     "resourcequotas",
+    CRDS,
 )
 
 
@@ -52,6 +56,7 @@ def create(api: ApiServer, request: Request, route: Route) -> Written:
     stored = api.create(
         route.type.resource,
         to_stored(route.type, obj),
+        kind=written_kind(route.type),
         user=request.user,
         manager=options.manager,
         is_dry_run=options.is_dry_run,
@@ -77,9 +82,7 @@ def update(api: ApiServer, request: Request, route: Route) -> Written:
     options = write_options(request, "UpdateOptions")
     obj = bodies.decode(request, route.type)
     warnings = check_fields(route.type, obj, options.field_validation)
-    name = obj["metadata"].get("name") or ""
-    if name != route.name:
-        raise errors.bad_request(f"the name of the object ({name}) does not match the name on the URL ({route.name})")
+    _check_name(obj, route)
     namespace = obj["metadata"].get("namespace")
     _fit_namespace(
         obj,
@@ -93,6 +96,7 @@ def update(api: ApiServer, request: Request, route: Route) -> Written:
     stored = api.update(
         route.type.resource,
         to_stored(route.type, obj),
+        kind=written_kind(route.type),
         subresource=route.subresource,
         user=request.user,
         manager=options.manager,
@@ -110,13 +114,17 @@ def patch(api: ApiServer, request: Request, route: Route) -> Written:
     if media == patching.APPLY:
         return _apply(api, request, route)
     old = to_view(route.type, api.require(route.type.resource, route.namespace, route.name))
-    new = patching.patched(route.type, old, media, request.body)
-    warnings = check_fields(route.type, new, options.field_validation)
+    result = patching.patched(route.type, old, media, request.body)
+    new, is_strategic = result.object, media == patching.STRATEGIC
+    warnings = check_patched(
+        route.type, new, options.field_validation, result.shown, result.doubles, is_strategic=is_strategic
+    )
     _check_identity(new, route)
     warned: list[str] = []
     stored = api.update(
         route.type.resource,
         to_stored(route.type, new),
+        kind=written_kind(route.type),
         subresource=route.subresource,
         user=request.user,
         manager=options.manager,
@@ -126,12 +134,19 @@ def patch(api: ApiServer, request: Request, route: Route) -> Written:
     return Written(stored, 200, (*warnings, *warned))
 
 
-def _check_identity(new: Object, route: Route) -> None:
-    name, namespace = new["metadata"].get("name"), new["metadata"].get("namespace") or ""
+def _check_name(obj: Object, route: Route) -> None:
+    """``checkName``. Raises 400."""
+    name = obj["metadata"].get("name")
+    if not name:
+        text = f"the name of the object ({route.name} based on URL) was undeterminable: name must be provided"
+        raise errors.bad_request(text)
     if name != route.name:
-        raise errors.bad_request(
-            f"the name of the object ({name or ''}) does not match the name on the URL ({route.name})"
-        )
+        raise errors.bad_request(f"the name of the object ({name}) does not match the name on the URL ({route.name})")
+
+
+def _check_identity(new: Object, route: Route) -> None:
+    namespace = new["metadata"].get("namespace") or ""
+    _check_name(new, route)
     if namespace != route.namespace:
         raise errors.bad_request(
             f"the namespace of the object ({namespace}) does not match the namespace on the request ({route.namespace})"
@@ -143,6 +158,7 @@ def _apply(api: ApiServer, request: Request, route: Route) -> Written:
     applied = bodies.parse_yaml(request.body, route.type.kind)
     if not isinstance(applied, dict):
         raise errors.bad_request(f"error decoding YAML: expected an object of kind {route.type.kind}")
+    _check_configuration(route.type, applied)
     bodies.check_type(applied, route.type.api_version, route.type.kind)
     warnings = check_fields(route.type, applied, options.field_validation)
     applied["metadata"].setdefault("name", route.name)
@@ -154,6 +170,7 @@ def _apply(api: ApiServer, request: Request, route: Route) -> Written:
     stored, is_new = api.apply(
         route.type.resource,
         to_stored(route.type, applied),
+        kind=written_kind(route.type),
         subresource=route.subresource,
         user=request.user,
         manager=options.manager,
@@ -162,6 +179,23 @@ def _apply(api: ApiServer, request: Request, route: Route) -> Written:
         warnings=warned,
     )
     return Written(stored, 201 if is_new else 200, (*warnings, *warned))
+
+
+def _check_configuration(kind: ResourceType, applied: Object) -> None:
+    """Raise as ``structuredMergeManager.Apply`` does: 400 for another version, 500 for what does not fit the type."""
+    said = applied.get("apiVersion") or ""
+    if said != kind.api_version:
+        raise errors.bad_request(
+            f"Incorrect version specified in apply patch. Specified patch version: {said}, expected: {kind.api_version}"
+        )
+    definition = definition_of(kind)
+    metadata = applied.get("metadata")
+    problems = typed_problems(applied, definition) if definition is not None else ""
+    if problems:
+        found = metadata if isinstance(metadata, dict) else {}
+        group, _, version = kind.api_version.rpartition("/")
+        subject = f"{found.get('namespace') or ''}/{found.get('name') or ''}; {group}/{version}, Kind={kind.kind}"
+        raise ApiError(500, "", f"failed to create typed patch object ({subject}): {problems}")
 
 
 def delete(api: ApiServer, request: Request, route: Route) -> Written:
@@ -188,7 +222,7 @@ def delete_collection(api: ApiServer, request: Request, route: Route) -> tuple[l
     """DELETE of all selected objects; returns them as they were and the version of the list."""
     options = delete_options(request)
     asked = list_options(request, is_watch=False)
-    selection = parse_selection(route.type.resource, asked.label_selector, asked.field_selector)
+    selection = parse_selection(route.type, asked.label_selector, asked.field_selector)
     found = [obj for obj in selection.candidates(api.store, route.scope) if selection.matches(obj)]
     version = str(api.store.resource_version)
     for obj in found:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from labs.api.metadata import path_segment
 from labs.api.quantity import parse_quantity
 from labs.api.strategies.pod_defaults import canonical
 from labs.api.strategies.rules import label_selector
@@ -91,12 +92,21 @@ def _validate(obj: Object) -> list[FieldError]:
     return problems
 
 
+def _path_name(holder: dict[str, Any], key: str, path: str, detail: str = "") -> list[FieldError]:
+    """A name that stands in a path of the API."""
+    name = holder.get(key) or ""
+    if not name:
+        return [required(f"{path}.{key}", detail)]
+    return [invalid(f"{path}.{key}", name, text) for text in path_segment(name)]
+
+
 def _target_reference(reference: dict[str, Any], path: str, *, needs_group: bool = True) -> list[FieldError]:
-    problems = [required(f"{path}.{key}") for key in ("kind", "name") if not reference.get(key)]
+    problems = _path_name(reference, "kind", path) + _path_name(reference, "name", path)
     version = reference.get("apiVersion") or ""
-    if needs_group and not version:
-        problems.append(invalid(f"{path}.apiVersion", version, "apiVersion must specify API group"))
-    return problems
+    text = f"unexpected GroupVersion string: {version}" if version.count("/") > 1 else ""
+    if not text and needs_group and "/" not in version:
+        text = "apiVersion must specify API group"
+    return [*problems, invalid(f"{path}.apiVersion", version, text)] if text else problems
 
 
 def _metric(metric: dict[str, Any], path: str) -> list[FieldError]:
@@ -127,8 +137,7 @@ def _source(type: str, source: dict[str, Any], path: str) -> list[FieldError]:
     metric = source.get("metric") or {}
     if type == "Object":
         problems += _target_reference(source.get("describedObject") or {}, f"{path}.describedObject", needs_group=False)
-    if not metric.get("name"):
-        problems.append(required(f"{path}.metric.name", "must specify a metric name"))
+    problems += _path_name(metric, "name", f"{path}.metric", "must specify a metric name")
     problems += label_selector(metric.get("selector"), f"{path}.metric.selector")
     return problems + _target(target, path) + _value_target(type, target, path)
 

@@ -8,12 +8,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from labs.api.objects import at
+from labs.api.selectors import selector_from_label_selector
+from labs.api.strategies.job_policies import validate_failure_policy
 from labs.api.strategies.pod_defaults import default_template
-from labs.api.strategies.rules import immutable, not_negative
-from labs.api.strategies.workloads import set_missing, validate_template
+from labs.api.strategies.rules import immutable, label_selector, not_negative
+from labs.api.strategies.workloads import MISMATCH, set_missing, validate_pod_template
 from labs.api.strategy import FieldError, Object, Strategy, invalid, not_supported, required
 
 MAX_PARALLEL_INDEXED = 100_000
+MODES = ("NonIndexed", "Indexed")
+RESTART_POLICIES = ("OnFailure", "Never")
+REPLACEMENTS = ("Failed", "TerminatingOrFailed")
+COUNTS = (
+    "parallelism",
+    "completions",
+    "activeDeadlineSeconds",
+    "backoffLimit",
+    "ttlSecondsAfterFinished",
+    "backoffLimitPerIndex",
+    "maxFailedIndexes",
+)
 
 
 def _default_job(obj: Object) -> None:
@@ -23,6 +38,9 @@ def _default_job(obj: Object) -> None:
     set_missing(spec, parallelism=1, completionMode="NonIndexed", suspend=False, manualSelector=False)
     if spec.get("backoffLimit") is None:
         spec["backoffLimit"] = 2**31 - 1 if spec.get("backoffLimitPerIndex") is not None else 6
+    for rule in (spec.get("podFailurePolicy") or {}).get("rules") or ():
+        for condition in rule.get("onPodConditions") or ():
+            condition["status"] = condition.get("status") or "True"
     replacement = "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
     set_missing(spec, podReplacementPolicy=replacement)
     default_template(spec)
@@ -38,7 +56,7 @@ def _prepare_job(obj: Object) -> None:
         return
     template = spec["template"].setdefault("metadata", {})
     labels = template["labels"] = dict(template.get("labels") or {})
-    uid, name = metadata["uid"], metadata.get("name", "")
+    uid, name = metadata["uid"], metadata.get("name") or ""
     if not labels.get("job-name") and len(name) <= 63:
         labels["job-name"] = name
         labels["batch.kubernetes.io/job-name"] = name
@@ -55,30 +73,67 @@ def _prepare_job(obj: Object) -> None:
 
 def _validate_job(obj: Object) -> list[FieldError]:
     spec = obj["spec"]
-    problems = _count_problems(spec, "spec")
-    if spec["completionMode"] not in ("Indexed", "NonIndexed"):
-        problems.append(not_supported("spec.completionMode", spec["completionMode"], ("Indexed", "NonIndexed")))
-    elif spec["completionMode"] == "Indexed" and spec.get("completions") is None:
-        problems.append(required("spec.completions", "when completion mode is Indexed"))
-    return problems + _template_problems(spec, "spec")
-
-
-def _template_problems(spec: dict[str, Any], path: str) -> list[FieldError]:
-    if spec["template"]["spec"].get("restartPolicy") != "Always":
-        return validate_template(spec, f"{path}.template", restart_policies=("OnFailure", "Never"))
-    text = 'Required value: valid values: "OnFailure", "Never"'
-    problem = FieldError("FieldValueRequired", f"{path}.template.spec.restartPolicy", text)
-    return [problem, *validate_template(spec, f"{path}.template", restart_policies=("Always", "OnFailure", "Never"))]
+    return validate_job_template(spec, "spec") + _selector_problems(spec)
 
 
 def validate_job_template(spec: dict[str, Any], path: str) -> list[FieldError]:
-    """``ValidateJobTemplateSpec``: the spec of the Jobs that a CronJob makes."""
-    return _count_problems(spec, path) + _template_problems(spec, path)
+    """``validateJobSpec``: also of the Jobs that a CronJob makes."""
+    problems = [problem for key in COUNTS for problem in not_negative(spec, key, path)]
+    problems += _mode_problems(spec, path)
+    policy = spec.get("podFailurePolicy")
+    if policy is not None:
+        problems += validate_failure_policy(policy, spec, f"{path}.podFailurePolicy")
+    if spec.get("podReplacementPolicy") is not None:
+        problems += _replacement_problems(spec, path)
+    return problems + _template_problems(spec, path)
 
 
-def _count_problems(spec: dict[str, Any], path: str) -> list[FieldError]:
-    keys = ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished")
-    return [problem for key in keys for problem in not_negative(spec, key, path)]
+def _mode_problems(spec: dict[str, Any], path: str) -> list[FieldError]:
+    mode = spec.get("completionMode") or "NonIndexed"
+    problems: list[FieldError] = []
+    if mode not in MODES:
+        problems.append(not_supported(f"{path}.completionMode", mode, MODES))
+    if mode == "Indexed":
+        if spec.get("completions") is None:
+            problems.append(required(f"{path}.completions", "when completion mode is Indexed"))
+        if (spec.get("parallelism") or 0) > MAX_PARALLEL_INDEXED:
+            text = f"must be less than or equal to {MAX_PARALLEL_INDEXED} when completion mode is Indexed"
+            problems.append(invalid(f"{path}.parallelism", spec["parallelism"], text))
+    if mode == "NonIndexed":
+        for key in ("backoffLimitPerIndex", "maxFailedIndexes"):
+            if spec.get(key) is not None:
+                problems.append(invalid(f"{path}.{key}", spec[key], "requires indexed completion mode"))
+    return problems
+
+
+def _replacement_problems(spec: dict[str, Any], path: str) -> list[FieldError]:
+    replacement, has_policy = spec["podReplacementPolicy"], spec.get("podFailurePolicy") is not None
+    allowed = ("Failed",) if has_policy else REPLACEMENTS
+    return [] if replacement in allowed else [not_supported(f"{path}.podReplacementPolicy", replacement, allowed)]
+
+
+def _template_problems(spec: dict[str, Any], path: str) -> list[FieldError]:
+    problems = validate_pod_template(spec["template"], f"{path}.template")
+    policy, here = spec["template"]["spec"].get("restartPolicy"), f"{path}.template.spec.restartPolicy"
+    if policy == "Always":
+        problems.append(required(here, 'valid values: "OnFailure", "Never"'))
+    elif policy not in RESTART_POLICIES:
+        problems.append(not_supported(here, policy, RESTART_POLICIES))
+    elif spec.get("podFailurePolicy") is not None and policy != "Never":
+        text = 'only "Never" is supported when podFailurePolicy is specified'
+        problems.append(invalid(here, policy, text))
+    return problems
+
+
+def _selector_problems(spec: dict[str, Any]) -> list[FieldError]:
+    selector = spec.get("selector")
+    if selector is None:
+        return [required("spec.selector")]
+    problems = label_selector(selector, "spec.selector")
+    labels = at(spec, "template", "metadata", "labels") or {}
+    if not problems and not selector_from_label_selector(selector).matches(labels):
+        problems.append(invalid("spec.template.metadata.labels", labels, MISMATCH))
+    return problems
 
 
 def _validate_job_update(new: Object, old: Object) -> list[FieldError]:

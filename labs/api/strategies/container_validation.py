@@ -1,48 +1,60 @@
 """Validation of containers.
 
 Source: kubernetes/kubernetes pkg/apis/core/validation/validation.go (validateContainers,
-validateContainerCommon, ValidateContainerResourceRequirements, validateProbe).
+validateInitContainers, validateContainerCommon, checkHostPortConflicts).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from labs.api import names
-from labs.api.quantity import parse_quantity
-from labs.api.strategies.rules import NOT_NEGATIVE, one_of
-from labs.api.strategy import FieldError, duplicate, invalid, not_found, required
+from labs.api.strategies.environment_validation import validate_environment
+from labs.api.strategies.probe_validation import port_number, validate_hooks_and_probes
+from labs.api.strategies.resource_validation import validate_resources
+from labs.api.strategies.rules import one_of
+from labs.api.strategies.security_validation import validate_security_context
+from labs.api.strategy import FieldError, duplicate, forbidden, invalid, not_found, not_supported, required
 
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 PROTOCOLS = ("SCTP", "TCP", "UDP")
-HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
-STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+OF_SIDECARS = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
+ONLY_SIDECARS = "may not be set for init containers without restartPolicy=Always"
 
 
 def validate_containers(spec: dict[str, Any], volumes: set[str], path: str) -> list[FieldError]:
     """What is wrong with the containers and init containers of a pod's spec."""
     containers = spec.get("containers") or []
-    if not containers:
-        return [required(f"{path}.containers")]
     problems: list[FieldError] = []
     seen: set[str] = set()
+    grace_s = spec.get("terminationGracePeriodSeconds") or 0
+    if not containers:
+        problems.append(required(f"{path}.containers"))
     for index, container in enumerate(containers):
-        problems += _container(container, volumes, seen, f"{path}.containers[{index}]")
+        here = f"{path}.containers[{index}]"
+        problems += _container(container, volumes, here)
+        problems += _unique_name(container, seen, here)
+        problems += validate_hooks_and_probes(container, grace_s, here)
+    problems += _host_port_conflicts(containers, f"{path}.containers")
     for index, container in enumerate(spec.get("initContainers") or ()):
         here = f"{path}.initContainers[{index}]"
-        problems += _container(container, volumes, seen, here, is_init=True)
+        problems += _container(container, volumes, here)
+        is_sidecar = container.get("restartPolicy") == "Always"
+        if container.get("restartPolicy") and not is_sidecar:
+            problems.append(not_supported(f"{here}.restartPolicy", container["restartPolicy"], ("Always",)))
+        problems += _unique_name(container, seen, here)
+        problems += _host_port_conflicts([container], f"{path}.initContainers")
+        if is_sidecar:
+            problems += validate_hooks_and_probes(container, grace_s, here)
+        else:
+            problems += [forbidden(f"{here}.{key}", ONLY_SIDECARS) for key in OF_SIDECARS if container.get(key)]
     return problems
 
 
-def _container(
-    container: dict[str, Any], volumes: set[str], seen: set[str], path: str, *, is_init: bool = False
-) -> list[FieldError]:
-    name = container.get("name") or ""
-    problems = _name(name, path)
-    if name and name in seen:
-        problems.append(duplicate(f"{path}.name", name))
-    seen.add(name)
+def _container(container: dict[str, Any], volumes: set[str], path: str) -> list[FieldError]:
+    problems = _name(container.get("name") or "", path)
     image = container.get("image") or ""
     if not image:
         problems.append(required(f"{path}.image"))
@@ -50,12 +62,33 @@ def _container(
         problems.append(invalid(f"{path}.image", image, "must not have leading or trailing whitespace"))
     problems += one_of(container, "terminationMessagePolicy", MESSAGE_POLICIES, path)
     problems += _ports(container.get("ports") or (), f"{path}.ports")
-    problems += _environment(container.get("env") or (), f"{path}.env")
+    problems += validate_environment(container, path)
     problems += _mounts(container.get("volumeMounts") or (), volumes, f"{path}.volumeMounts")
     problems += one_of(container, "imagePullPolicy", PULL_POLICIES, path)
     problems += validate_resources(container.get("resources") or {}, f"{path}.resources")
-    if not is_init or container.get("restartPolicy") == "Always":
-        problems += _probes(container, path)
+    return problems + validate_security_context(container.get("securityContext") or {}, f"{path}.securityContext")
+
+
+def _unique_name(container: dict[str, Any], seen: set[str], path: str) -> list[FieldError]:
+    name = container.get("name") or ""
+    if name in seen:
+        return [duplicate(f"{path}.name", name)]
+    seen.add(name)
+    return []
+
+
+def _host_port_conflicts(containers: Sequence[dict[str, Any]], path: str) -> list[FieldError]:
+    problems: list[FieldError] = []
+    seen: set[str] = set()
+    for index, container in enumerate(containers):
+        for place, port in enumerate(container.get("ports") or ()):
+            number = port.get("hostPort") or 0
+            if not number:
+                continue
+            taken = f"{port.get('protocol') or ''}/{port.get('hostIP') or ''}/{number}"
+            if taken in seen:
+                problems.append(duplicate(f"{path}[{index}].ports[{place}].hostPort", taken))
+            seen.add(taken)
     return problems
 
 
@@ -88,34 +121,6 @@ def _ports(ports: Any, path: str) -> list[FieldError]:
     return problems
 
 
-def port_number(number: int, path: str) -> list[FieldError]:
-    """``IsValidPortNum``."""
-    return [] if 1 <= number <= 65535 else [invalid(path, number, "must be between 1 and 65535, inclusive")]
-
-
-def _environment(variables: Any, path: str) -> list[FieldError]:
-    problems: list[FieldError] = []
-    for index, variable in enumerate(variables):
-        here = f"{path}[{index}]"
-        name = variable.get("name") or ""
-        if not name:
-            problems.append(required(f"{here}.name"))
-        else:
-            problems += [invalid(f"{here}.name", name, text) for text in names.relaxed_env_var_name(name)]
-        source = variable.get("valueFrom")
-        if source is None:
-            continue
-        if variable.get("value"):
-            problems.append(invalid(f"{here}.valueFrom", "", "may not be specified when `value` is not empty"))
-        given = [key for key, item in source.items() if item is not None]
-        if not given:
-            text = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
-            problems.append(invalid(f"{here}.valueFrom", "", text))
-        elif len(given) > 1:
-            problems.append(invalid(f"{here}.valueFrom", "", "may not have more than one field specified at a time"))
-    return problems
-
-
 def _mounts(mounts: Any, volumes: set[str], path: str) -> list[FieldError]:
     problems: list[FieldError] = []
     seen: set[str] = set()
@@ -131,72 +136,4 @@ def _mounts(mounts: Any, volumes: set[str], path: str) -> list[FieldError]:
         if target in seen:
             problems.append(invalid(f"{here}.mountPath", target, "must be unique"))
         seen.add(target)
-    return problems
-
-
-def validate_resources(resources: dict[str, Any], path: str) -> list[FieldError]:
-    """``ValidateContainerResourceRequirements``."""
-    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
-    problems: list[FieldError] = []
-    for key, amounts in (("limits", limits), ("requests", requests)):
-        for name, amount in amounts.items():
-            problems += _resource_name(name, f"{path}.{key}[{name}]", f"{path}.{key}")
-            if parse_quantity(amount).sign < 0:
-                problems.append(invalid(f"{path}.{key}[{name}]", str(amount), NOT_NEGATIVE))
-    for name, amount in requests.items():
-        limit = limits.get(name)
-        if limit is None:
-            continue
-        if parse_quantity(limit) < parse_quantity(amount):
-            why = f"must be less than or equal to {name} limit of {limit}"
-            problems.append(invalid(f"{path}.requests", str(amount), why))
-    return problems
-
-
-def _resource_name(name: str, path: str, where: str) -> list[FieldError]:
-    problems = [invalid(path, name, text) for text in names.qualified_name(name)]
-    if not problems and "/" not in name and name not in STANDARD_RESOURCES and not name.startswith("hugepages-"):
-        problems = [
-            invalid(path, name, "must be a standard resource type or fully qualified"),
-            invalid(path, name, "must be a standard resource for containers"),
-        ]
-    return problems
-
-
-def _probes(container: dict[str, Any], path: str) -> list[FieldError]:
-    problems: list[FieldError] = []
-    for key in ("livenessProbe", "readinessProbe", "startupProbe"):
-        probe = container.get(key)
-        if probe is None:
-            continue
-        here = f"{path}.{key}"
-        problems += _handler(probe, here)
-        for number in (
-            "initialDelaySeconds",
-            "timeoutSeconds",
-            "periodSeconds",
-            "successThreshold",
-            "failureThreshold",
-        ):
-            if (probe.get(number) or 0) < 0:
-                problems.append(invalid(f"{here}.{number}", probe[number], NOT_NEGATIVE))
-        if key != "readinessProbe" and probe.get("successThreshold") not in (None, 1):
-            problems.append(invalid(f"{here}.successThreshold", probe["successThreshold"], "must be 1"))
-    return problems
-
-
-def _handler(probe: dict[str, Any], path: str) -> list[FieldError]:
-    given = [name for name in HANDLERS if probe.get(name) is not None]
-    if not given:
-        return [required(path, "must specify a handler type")]
-    problems: list[FieldError] = [
-        FieldError("FieldValueForbidden", f"{path}.{name}", "Forbidden: may not specify more than 1 handler type")
-        for name in given[1:]
-    ]
-    for name in given:
-        port = probe[name].get("port")
-        if isinstance(port, int):
-            problems += port_number(port, f"{path}.{name}.port")
-        elif isinstance(port, str):
-            problems += [invalid(f"{path}.{name}.port", port, text) for text in names.port_name(port)]
     return problems

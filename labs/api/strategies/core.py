@@ -7,10 +7,9 @@ pkg/registry/core/*/strategy.go.
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 
-from labs.api import names
+from labs.api import gojson, names
 from labs.api.strategies.pod_defaults import canonical_amounts
 from labs.api.strategies.rules import one_of
 from labs.api.strategies.workloads import set_missing
@@ -18,7 +17,21 @@ from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, 
 
 MAX_DATA_BYTES = 1024 * 1024
 NAME_LABEL = "kubernetes.io/metadata.name"
+ACCOUNT_NAME = "kubernetes.io/service-account.name"
+REGISTRY_KEYS = {"kubernetes.io/dockercfg": ".dockercfg", "kubernetes.io/dockerconfigjson": ".dockerconfigjson"}
 FROZEN = "field is immutable when `immutable` is set"
+NODE_INFO = (
+    "machineID",
+    "systemUUID",
+    "bootID",
+    "kernelVersion",
+    "osImage",
+    "containerRuntimeVersion",
+    "kubeletVersion",
+    "kubeProxyVersion",
+    "operatingSystem",
+    "architecture",
+)
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
@@ -46,6 +59,13 @@ def _default_node(obj: Object) -> None:
     if status.get("capacity") and not status.get("allocatable"):
         status["allocatable"] = dict(status["capacity"])
     canonical_amounts(status, "capacity", "allocatable")
+
+
+def _prepare_node(obj: Object) -> None:
+    """What a node's status holds before its kubelet writes it: Go's zero values."""
+    status = obj["status"] = obj.get("status") or {}
+    status.setdefault("daemonEndpoints", {"kubeletEndpoint": {"Port": 0}})
+    status.setdefault("nodeInfo", dict.fromkeys(NODE_INFO, ""))
 
 
 def _validate_node(obj: Object) -> list[FieldError]:
@@ -115,17 +135,37 @@ def _default_secret(obj: Object) -> None:
 
 def _validate_secret(obj: Object) -> list[FieldError]:
     problems: list[FieldError] = []
-    for key, value in (obj.get("data") or {}).items():
+    data = obj.get("data") or {}
+    for key in data:
         problems += [invalid(f"data[{key}]", key, text) for text in names.config_map_key(key)]
-        try:
-            base64.b64decode(value or "", validate=True)
-        except (binascii.Error, ValueError):
-            problems.append(invalid(f"data[{key}]", value, "illegal base64 data"))
-    if _data_size(obj.get("data")) > MAX_DATA_BYTES:
+    if _data_size(data) > MAX_DATA_BYTES:
         problems.append(too_long("data", MAX_DATA_BYTES))
-    if obj["type"] == "kubernetes.io/tls":
-        problems += [required(f"data[{key}]") for key in ("tls.crt", "tls.key") if key not in (obj.get("data") or {})]
-    return problems
+    return problems + _for_secret_type(obj["type"], data, obj["metadata"].get("annotations") or {})
+
+
+def _for_secret_type(kind: str, data: dict[str, Any], annotations: dict[str, str]) -> list[FieldError]:
+    if kind == "kubernetes.io/service-account-token":
+        return [] if annotations.get(ACCOUNT_NAME) else [required(f"metadata.annotations[{ACCOUNT_NAME}]")]
+    if kind in REGISTRY_KEYS:
+        return _registry_problems(data, REGISTRY_KEYS[kind])
+    if kind == "kubernetes.io/basic-auth":
+        keys = ("username", "password")
+        return [] if any(key in data for key in keys) else [required(f"data[{key}]") for key in keys]
+    if kind == "kubernetes.io/ssh-auth":
+        return [] if data.get("ssh-privatekey") else [required("data[ssh-privatekey]")]
+    if kind == "kubernetes.io/tls":
+        return [required(f"data[{key}]") for key in ("tls.crt", "tls.key") if key not in data]
+    return []
+
+
+def _registry_problems(data: dict[str, Any], key: str) -> list[FieldError]:
+    if key not in data:
+        return [required(f"data[{key}]")]
+    try:
+        gojson.decode(base64.b64decode(data[key] or "").decode("utf-8", "replace"))
+    except ValueError as error:
+        return [invalid(f"data[{key}]", "<secret contents redacted>", str(error))]
+    return []
 
 
 def _validate_secret_update(new: Object, old: Object) -> list[FieldError]:
@@ -141,6 +181,15 @@ def _default_endpoints(obj: Object) -> None:
             set_missing(port, protocol="TCP")
 
 
+def _default_event(obj: Object) -> None:
+    """Fields that an event always shows: Go's zero values where nothing is said."""
+    obj.setdefault("source", {})
+    for key in ("firstTimestamp", "lastTimestamp", "eventTime"):
+        obj.setdefault(key, None)
+    for key in ("reportingComponent", "reportingInstance"):
+        obj.setdefault(key, "")
+
+
 def _validate_event(obj: Object) -> list[FieldError]:
     involved = (obj.get("involvedObject") or {}).get("namespace") or "default"
     namespace = obj["metadata"].get("namespace", "")
@@ -153,8 +202,18 @@ def _validate_event(obj: Object) -> list[FieldError]:
 NAMESPACE = Strategy(
     default=_default_namespace, prepare_for_create=_prepare_namespace, prepare_for_update=_prepare_namespace_update
 )
-NODE = Strategy(default=_default_node, validate=_validate_node, validate_update=_validate_node_update)
-CONFIG_MAP = Strategy(validate=_validate_config_map, validate_update=_validate_config_map_update)
-SECRET = Strategy(default=_default_secret, validate=_validate_secret, validate_update=_validate_secret_update)
+NODE = Strategy(
+    default=_default_node,
+    prepare_for_create=_prepare_node,
+    validate=_validate_node,
+    validate_update=_validate_node_update,
+)
+CONFIG_MAP = Strategy(validate=_validate_config_map, validate_update=_validate_config_map_update, compares_first=True)
+SECRET = Strategy(
+    default=_default_secret,
+    validate=_validate_secret,
+    validate_update=_validate_secret_update,
+    compares_first=True,
+)
 ENDPOINTS = Strategy(default=_default_endpoints)
-EVENT = Strategy(validate=_validate_event)
+EVENT = Strategy(default=_default_event, validate=_validate_event)

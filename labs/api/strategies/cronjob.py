@@ -43,7 +43,7 @@ def _validate(obj: Object) -> list[FieldError]:
     problems += validate_job_template(spec["jobTemplate"]["spec"], "spec.jobTemplate.spec")
     for key in ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
         problems += not_negative(spec, key, "spec")
-    name = obj["metadata"].get("name", "")
+    name = obj["metadata"].get("name") or ""
     if len(name) > MAX_NAME_CHARACTERS:
         problems.append(invalid("metadata.name", name, f"must be no more than {MAX_NAME_CHARACTERS} characters"))
     return problems

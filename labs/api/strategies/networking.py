@@ -11,7 +11,7 @@ from typing import Any
 
 from labs.api import names
 from labs.api.objects import at
-from labs.api.strategies.container_validation import port_number
+from labs.api.strategies.probe_validation import port_number
 from labs.api.strategies.rules import immutable, label_selector, name_in, one_of
 from labs.api.strategies.workloads import set_missing
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required
@@ -43,10 +43,6 @@ def _validate_ingress(obj: Object) -> list[FieldError]:
         problems.append(invalid(f"annotations.{CLASS_ANNOTATION}", annotated, text))
     if not spec.get("rules") and spec.get("defaultBackend") is None:
         problems.append(invalid("spec", spec.get("rules"), NO_RULES))
-    for index, tls in enumerate(spec.get("tls") or ()):
-        for place, host in enumerate(tls.get("hosts") or ()):
-            problems += _host_problems(host, f"spec.tls[{index}].hosts[{place}]")
-        problems += name_in(tls, "secretName", names.dns1123_subdomain, f"spec.tls[{index}]")
     if spec.get("defaultBackend") is not None:
         problems += _backend_problems(spec["defaultBackend"], "spec.defaultBackend")
     for index, rule in enumerate(spec.get("rules") or ()):
@@ -55,6 +51,10 @@ def _validate_ingress(obj: Object) -> list[FieldError]:
             problems += _rule_host_problems(rule["host"], f"{path}.host")
         if rule.get("http") is not None:
             problems += _paths_problems(rule["http"].get("paths") or [], f"{path}.http.paths")
+    for index, tls in enumerate(spec.get("tls") or ()):
+        for place, host in enumerate(tls.get("hosts") or ()):
+            problems += _host_problems(host, f"spec.tls[{index}].hosts[{place}]")
+        problems += name_in(tls, "secretName", names.dns1123_subdomain, f"spec.tls[{index}]")
     return problems + name_in(spec, "ingressClassName", names.dns1123_subdomain, "spec")
 
 
@@ -101,7 +101,7 @@ def _backend_problems(backend: dict[str, Any], path: str) -> list[FieldError]:
     if service is not None and resource is not None:
         return [invalid(path, "", "cannot set both resource and service backends")]
     if service is None:
-        return [] if resource is not None else [required(path, "resource or service backend is required")]
+        return [] if resource is not None else [invalid(path, "", "resource or service backend is required")]
     problems: list[FieldError] = []
     name, port = service.get("name") or "", service.get("port") or {}
     if not name:

@@ -107,8 +107,13 @@ def validate_tolerations(tolerations: Sequence[dict[str, Any]], path: str) -> li
                     "effect must be 'NoExecute' when `tolerationSeconds` is set",
                 )
             )
-        if operator == "Exists" and item.get("value"):
-            problems.append(invalid(f"{here}.operator", item, "value must be empty when `operator` is 'Exists'"))
+        if operator in ("", "Equal"):
+            wrong = names.label_value(item.get("value") or "")
+            problems += [invalid(f"{here}.operator", item.get("value"), ";".join(wrong))] if wrong else []
+        elif operator == "Exists" and item.get("value"):
+            problems.append(
+                invalid(f"{here}.operator", _go_toleration(item), "value must be empty when `operator` is 'Exists'")
+            )
         elif operator not in ("", "Equal", "Exists", "Lt", "Gt"):
             problems.append(not_supported(f"{here}.operator", operator, ("Equal", "Exists")))
         if item.get("effect") and item["effect"] not in EFFECTS:
@@ -116,10 +121,16 @@ def validate_tolerations(tolerations: Sequence[dict[str, Any]], path: str) -> li
     return problems
 
 
+def _go_toleration(item: dict[str, Any]) -> dict[str, Any]:
+    """As the internal Go type is printed: every field, under its Go name."""
+    texts = {key.capitalize(): item.get(key) or "" for key in ("key", "operator", "value", "effect")}
+    return {**texts, "TolerationSeconds": item.get("tolerationSeconds")}
+
+
 def validate_spread(constraints: Sequence[dict[str, Any]], path: str) -> list[FieldError]:
     """What is wrong with topology spread constraints."""
     problems: list[FieldError] = []
-    seen: set[tuple[str, str]] = set()
+    pairs = [(item.get("topologyKey") or "", item.get("whenUnsatisfiable") or "") for item in constraints]
     for index, item in enumerate(constraints):
         here = f"{path}[{index}]"
         skew, key, action = item.get("maxSkew") or 0, item.get("topologyKey") or "", item.get("whenUnsatisfiable") or ""
@@ -129,9 +140,8 @@ def validate_spread(constraints: Sequence[dict[str, Any]], path: str) -> list[Fi
             problems.append(required(f"{here}.topologyKey", "can not be empty"))
         if action not in ("DoNotSchedule", "ScheduleAnyway"):
             problems.append(not_supported(f"{here}.whenUnsatisfiable", action, ("DoNotSchedule", "ScheduleAnyway")))
-        if (key, action) in seen:
+        if (key, action) in pairs[index + 1 :]:
             problems.append(duplicate(f"{here}.{{topologyKey, whenUnsatisfiable}}", f"{{{key}, {action}}}"))
-        seen.add((key, action))
         domains = item.get("minDomains")
         if domains is not None and domains <= 0:
             problems.append(invalid(f"{here}.minDomains", domains, "must be greater than zero"))

@@ -47,6 +47,14 @@ def default_pod(pod: Object) -> None:
     for key in ("initContainers", "containers"):
         for container in spec.get(key) or ():
             _requests_from_limits(container["resources"])
+            if spec.get("hostNetwork"):
+                _host_ports(container)
+
+
+def _host_ports(container: dict[str, Any]) -> None:
+    """On the host's network a port is the host's; of pods only, not of their templates."""
+    for port in container.get("ports") or ():
+        port["hostPort"] = port.get("hostPort") or port.get("containerPort")
 
 
 def _requests_from_limits(resources: dict[str, Any]) -> None:
@@ -72,14 +80,14 @@ def default_pod_spec(spec: dict[str, Any]) -> None:
         spec["serviceAccountName"] = spec["serviceAccount"] = account
     for key in CONTAINER_LISTS:
         for container in spec.get(key) or ():
-            _default_container(container, uses_host_network=bool(spec.get("hostNetwork")))
+            _default_container(container)
     for volume in spec.get("volumes") or ():
         default_volume(volume)
     if isinstance(spec.get("overhead"), dict):
         canonical_amounts(spec, "overhead")
 
 
-def _default_container(container: dict[str, Any], *, uses_host_network: bool) -> None:
+def _default_container(container: dict[str, Any]) -> None:
     if container.get("resources") is None:
         container["resources"] = {}
     canonical_amounts(container["resources"], "limits", "requests")
@@ -92,8 +100,6 @@ def _default_container(container: dict[str, Any], *, uses_host_network: bool) ->
     for port in container.get("ports") or ():
         if not port.get("protocol"):
             port["protocol"] = "TCP"
-        if uses_host_network and not port.get("hostPort"):
-            port["hostPort"] = port.get("containerPort")
     for variable in container.get("env") or ():
         source = variable.get("valueFrom")
         if source:
@@ -142,6 +148,13 @@ def default_volume(volume: dict[str, Any]) -> None:
         volume["hostPath"].setdefault("type", "")
     if volume.get("emptyDir") and volume["emptyDir"].get("sizeLimit") is not None:
         volume["emptyDir"]["sizeLimit"] = canonical(volume["emptyDir"]["sizeLimit"])
+    image = volume.get("image")
+    if image is not None and not image.get("pullPolicy"):
+        image["pullPolicy"] = pull_policy(image.get("reference") or "")
+    claim = ((volume.get("ephemeral") or {}).get("volumeClaimTemplate") or {}).get("spec")
+    if claim is not None:
+        claim["volumeMode"] = claim.get("volumeMode") or "Filesystem"
+        canonical_amounts(claim.setdefault("resources", {}), "requests", "limits")
     _default_items(volume.get("downwardAPI"))
     for source in (volume.get("projected") or {}).get("sources") or ():
         _default_items(source.get("downwardAPI"))

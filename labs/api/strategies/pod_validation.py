@@ -6,7 +6,7 @@ upstream's order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import Any
 
 from labs.api import names
@@ -17,25 +17,33 @@ from labs.api.strategies.placement_validation import (
     validate_tolerations,
 )
 from labs.api.strategies.rules import label_map, name_in, one_of
-from labs.api.strategy import FieldError, duplicate, forbidden, invalid, required
+from labs.api.strategies.security_validation import validate_pod_security
+from labs.api.strategies.volume_validation import validate_volumes
+from labs.api.strategy import FieldError, duplicate, invalid, required
 
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 PREEMPTION_POLICIES = ("PreemptLowerPriority", "Never")
+ADDRESS_RULE = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+MAX_NAMESERVERS = 3
 
 
 def validate_pod_spec(spec: dict[str, Any], path: str) -> list[FieldError]:
     """What is wrong with the spec at ``path``."""
-    volumes, problems = _volumes(spec.get("volumes") or (), f"{path}.volumes")
+    volumes, problems = validate_volumes(spec.get("volumes") or (), f"{path}.volumes")
     problems += validate_containers(spec, volumes, path)
     problems += one_of(spec, "restartPolicy", RESTART_POLICIES, path)
     problems += one_of(spec, "dnsPolicy", DNS_POLICIES, path)
     problems += label_map(spec.get("nodeSelector"), f"{path}.nodeSelector")
+    problems += validate_pod_security(spec, path)
     for index, secret in enumerate(spec.get("imagePullSecrets") or ()):
         if not secret.get("name"):
             problems.append(required(f"{path}.imagePullSecrets[{index}].name"))
     if spec.get("affinity"):
         problems += validate_affinity(spec["affinity"], f"{path}.affinity")
+    problems += _dns(spec.get("dnsConfig"), spec.get("dnsPolicy"), f"{path}.dnsConfig")
+    problems += _gates(spec, path)
+    problems += validate_spread(spec.get("topologySpreadConstraints") or (), f"{path}.topologySpreadConstraints")
     problems += name_in(spec, "serviceAccountName", names.dns1123_subdomain, path)
     problems += name_in(spec, "nodeName", names.dns1123_subdomain, path)
     deadline = spec.get("activeDeadlineSeconds")
@@ -46,39 +54,62 @@ def validate_pod_spec(spec: dict[str, Any], path: str) -> list[FieldError]:
     problems += name_in(spec, "hostname", names.dns1123_label, path)
     problems += name_in(spec, "subdomain", names.dns1123_label, path)
     problems += validate_tolerations(spec.get("tolerations") or (), f"{path}.tolerations")
+    for index, alias in enumerate(spec.get("hostAliases") or ()):
+        problems += _alias(alias, f"{path}.hostAliases[{index}]")
     problems += name_in(spec, "priorityClassName", names.dns1123_subdomain, path)
-    problems += one_of(spec, "preemptionPolicy", PREEMPTION_POLICIES, path)
-    problems += validate_spread(spec.get("topologySpreadConstraints") or (), f"{path}.topologySpreadConstraints")
+    problems += name_in(spec, "runtimeClassName", names.dns1123_subdomain, path)
+    return problems + one_of(spec, "preemptionPolicy", PREEMPTION_POLICIES, path)
+
+
+def _dns(config: dict[str, Any] | None, policy: str | None, path: str) -> list[FieldError]:
+    if policy == "None":
+        if config is None:
+            return [required(path, "must provide `dnsConfig` when `dnsPolicy` is None")]
+        if not config.get("nameservers"):
+            text = "must provide at least one DNS nameserver when `dnsPolicy` is None"
+            return [required(f"{path}.nameservers", text)]
+    servers = (config or {}).get("nameservers") or []
+    problems = [
+        invalid(f"{path}.nameservers[{index}]", server, ADDRESS_RULE)
+        for index, server in enumerate(servers)
+        if not is_address(server)
+    ]
+    if len(servers) > MAX_NAMESERVERS:
+        problems.insert(
+            0, invalid(f"{path}.nameservers", servers, f"must not have more than {MAX_NAMESERVERS} nameservers")
+        )
     return problems
 
 
-def _volumes(volumes: Sequence[dict[str, Any]], path: str) -> tuple[set[str], list[FieldError]]:
+def is_address(text: str) -> bool:
+    """Whether a text is an IPv4 or IPv6 address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _alias(alias: dict[str, Any], path: str) -> list[FieldError]:
+    address = alias.get("ip") or ""
+    problems = [] if is_address(address) else [invalid(f"{path}.ip", address, ADDRESS_RULE)]
+    for index, name in enumerate(alias.get("hostnames") or ()):
+        here = f"{path}.hostnames[{index}]"
+        problems += [invalid(here, name, text) for text in names.dns1123_subdomain(name)]
+    return problems
+
+
+def _gates(spec: dict[str, Any], path: str) -> list[FieldError]:
+    problems: list[FieldError] = []
+    for index, gate in enumerate(spec.get("readinessGates") or ()):
+        kind = gate.get("conditionType") or ""
+        here = f"{path}.readinessGates[{index}].conditionType"
+        problems += [invalid(here, kind, text) for text in names.qualified_name(kind)]
     seen: set[str] = set()
-    problems: list[FieldError] = []
-    for index, volume in enumerate(volumes):
-        here = f"{path}[{index}]"
-        sources = [key for key, value in volume.items() if key != "name" and value is not None]
-        problems += [forbidden(f"{here}.{key}", "may not specify more than 1 volume type") for key in sources[1:]]
-        problems += _volume_source(volume, here)
-        name = volume.get("name") or ""
-        if not name:
-            problems.append(required(f"{here}.name"))
-        problems += [invalid(f"{here}.name", name, text) for text in names.dns1123_label(name) if name]
-        if name and name in seen:
-            problems.append(duplicate(f"{here}.name", name))
+    for index, gate in enumerate(spec.get("schedulingGates") or ()):
+        name, here = gate.get("name") or "", f"{path}.schedulingGates[{index}]"
+        problems += [invalid(here, name, text) for text in names.qualified_name(name)]
+        if name in seen:
+            problems.append(duplicate(here, name))
         seen.add(name)
-    return seen, problems
-
-
-def _volume_source(volume: dict[str, Any], path: str) -> list[FieldError]:
-    problems: list[FieldError] = []
-    for key, name in (
-        ("configMap", "name"),
-        ("secret", "secretName"),
-        ("persistentVolumeClaim", "claimName"),
-        ("hostPath", "path"),
-    ):
-        source = volume.get(key)
-        if source is not None and not source.get(name):
-            problems.append(required(f"{path}.{key}.{name}"))
     return problems

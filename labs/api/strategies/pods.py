@@ -58,7 +58,13 @@ def _prepare_for_create(pod: Object) -> None:
 
 
 def _validate(pod: Object) -> list[FieldError]:
-    return validate_pod_spec(pod["spec"], "spec")
+    spec = pod["spec"]
+    problems = validate_pod_spec(spec, "spec")
+    if spec.get("ephemeralContainers"):
+        problems.append(forbidden("spec.ephemeralContainers", "cannot be set on create"))
+    if spec.get("schedulingGates") and spec.get("nodeName"):
+        problems.append(forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared"))
+    return problems
 
 
 def _validate_update(new: Object, old: Object) -> list[FieldError]:

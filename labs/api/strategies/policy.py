@@ -5,13 +5,16 @@ Source: kubernetes/kubernetes pkg/apis/{policy,scheduling,coordination,discovery
 
 from __future__ import annotations
 
+from labs.api.names import dns1123_label, dns1123_subdomain
+from labs.api.strategies.pod_validation import is_address
 from labs.api.strategies.rules import at_most_all, immutable, int_or_percent, label_selector, one_of
+from labs.api.strategies.service_validation import validate_outside_address
 from labs.api.strategies.workloads import set_missing
-from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid
+from labs.api.strategy import FieldError, Object, Strategy, duplicate, forbidden, invalid, required
 
 EVICTION_POLICIES = ("AlwaysAllow", "IfHealthyBudget")
 HIGHEST_USER_PRIORITY = 1_000_000_000
-ADDRESS_TYPES = ("IPv4", "IPv6", "FQDN")
+ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 
 
 def _budget_status(obj: Object) -> None:
@@ -41,7 +44,7 @@ def _default_class(obj: Object) -> None:
 
 
 def _validate_class(obj: Object) -> list[FieldError]:
-    name, value = obj["metadata"].get("name", ""), obj["value"]
+    name, value = obj["metadata"].get("name") or "", obj["value"]
     problems: list[FieldError] = []
     is_system = name in ("system-node-critical", "system-cluster-critical")
     if name.startswith("system-") and not is_system:
@@ -63,6 +66,10 @@ def _validate_class_update(new: Object, old: Object) -> list[FieldError]:
     return problems
 
 
+def _default_lease(obj: Object) -> None:
+    obj.setdefault("spec", {})
+
+
 def _validate_lease(obj: Object) -> list[FieldError]:
     spec = obj.get("spec") or {}
     problems: list[FieldError] = []
@@ -75,12 +82,41 @@ def _validate_lease(obj: Object) -> list[FieldError]:
 
 
 def _default_slice(obj: Object) -> None:
+    obj.setdefault("endpoints", None)
+    obj.setdefault("ports", None)
     for port in obj.get("ports") or ():
         set_missing(port, name="", protocol="TCP")
 
 
 def _validate_slice(obj: Object) -> list[FieldError]:
-    return one_of(obj, "addressType", ADDRESS_TYPES, "") if obj.get("addressType") else []
+    kind = obj.get("addressType") or ""
+    if not kind:
+        return [required("addressType")]
+    problems = one_of(obj, "addressType", ADDRESS_TYPES, "")
+    for index, endpoint in enumerate(obj.get("endpoints") or ()):
+        path = f"endpoints[{index}].addresses"
+        if not endpoint.get("addresses"):
+            problems.append(required(path, "must contain at least 1 address"))
+        for place, address in enumerate(endpoint.get("addresses") or ()):
+            problems += _endpoint_address(address, kind, f"{path}[{place}]")
+    seen: set[str] = set()
+    for index, port in enumerate(obj.get("ports") or ()):
+        path, name = f"ports[{index}]", port.get("name") or ""
+        problems += [invalid(f"{path}.name", name, text) for text in dns1123_label(name)] if name else []
+        if name in seen:
+            problems.append(duplicate(f"{path}.name", name))
+        seen.add(name)
+        problems += one_of(port, "protocol", ("SCTP", "TCP", "UDP"), path)
+    return problems
+
+
+def _endpoint_address(address: str, kind: str, path: str) -> list[FieldError]:
+    if kind == "FQDN":
+        return [invalid(path, address, text) for text in dns1123_subdomain(address)]
+    if not is_address(address) or (":" in address) != (kind == "IPv6"):
+        example = "10.9.8.7" if kind == "IPv4" else "2001:db8::ffff"
+        return [invalid(path, address, f"must be a valid {kind} address (e.g. {example})")]
+    return validate_outside_address(address, path)
 
 
 def _validate_slice_update(new: Object, old: Object) -> list[FieldError]:
@@ -89,5 +125,5 @@ def _validate_slice_update(new: Object, old: Object) -> list[FieldError]:
 
 POD_DISRUPTION_BUDGET = Strategy(prepare_for_create=_budget_status, validate=_validate_budget)
 PRIORITY_CLASS = Strategy(default=_default_class, validate=_validate_class, validate_update=_validate_class_update)
-LEASE = Strategy(validate=_validate_lease)
+LEASE = Strategy(default=_default_lease, validate=_validate_lease)
 ENDPOINT_SLICE = Strategy(default=_default_slice, validate=_validate_slice, validate_update=_validate_slice_update)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from labs.api.crds.definition_rules import CUSTOM_RESOURCE_DEFINITION
 from labs.api.store import Store
 from labs.api.strategies import (
     autoscaling,
     batch,
     core,
     cronjob,
-    karpenter,
     networking,
     pods,
     policy,
@@ -40,6 +40,7 @@ def all_strategies(store: Store, streams: Streams) -> dict[str, Strategy]:
         "daemonsets.apps": workloads.DAEMON_SET,
         "replicasets.apps": workloads.REPLICA_SET,
         "replicationcontrollers": workloads.REPLICATION_CONTROLLER,
+        "podtemplates": workloads.POD_TEMPLATE,
         "jobs.batch": batch.JOB,
         "cronjobs.batch": cronjob.CRON_JOB,
         "statefulsets.apps": statefulset.STATEFUL_SET,
@@ -60,7 +61,5 @@ def all_strategies(store: Store, streams: Streams) -> dict[str, Strategy]:
         "clusterroles.rbac.authorization.k8s.io": rbac.CLUSTER_ROLE,
         "rolebindings.rbac.authorization.k8s.io": rbac.ROLE_BINDING,
         "clusterrolebindings.rbac.authorization.k8s.io": rbac.CLUSTER_ROLE_BINDING,
-        "nodepools.karpenter.sh": karpenter.NODE_POOL,
-        "nodeclaims.karpenter.sh": karpenter.NODE_CLAIM,
-        "ec2nodeclasses.karpenter.k8s.aws": karpenter.EC2_NODE_CLASS,
+        "customresourcedefinitions.apiextensions.k8s.io": CUSTOM_RESOURCE_DEFINITION,
     }

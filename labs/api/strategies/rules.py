@@ -18,13 +18,16 @@ IMMUTABLE = "field is immutable"
 def one_of(
     holder: dict[str, Any], key: str, allowed: Sequence[str], path: str, *, is_required: bool = True
 ) -> list[FieldError]:
-    """A choice: missing is Required (unless optional), any other value NotSupported."""
+    """A choice: missing is Required (unless optional), any other value NotSupported.
+
+    The message names the choices in the order of ``allowed``: upstream's sets are sorted, its slices are not.
+    """
     value = holder.get(key)
     if value in allowed:
         return []
     if not value:
         return [required(f"{path}.{key}")] if is_required and value == "" else []
-    return [not_supported(f"{path}.{key}", value, sorted(allowed))]
+    return [not_supported(f"{path}.{key}" if path else key, value, allowed)]
 
 
 def name_in(holder: dict[str, Any], key: str, rule: names.Rule, path: str) -> list[FieldError]:

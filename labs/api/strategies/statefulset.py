@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from labs.api.names import dns1123_label
 from labs.api.strategies.pod_defaults import default_template
-from labs.api.strategies.rules import at_most_all, immutable, int_or_percent, label_map, not_negative, one_of
+from labs.api.strategies.rules import at_most_all, immutable, int_or_percent, not_negative, one_of
 from labs.api.strategies.storage import default_claim
-from labs.api.strategies.workloads import is_zero, selector_problems, set_missing
+from labs.api.strategies.workloads import is_zero, selector_problems, set_missing, validate_pod_template
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required
 
 CHANGEABLE = (
@@ -54,32 +55,37 @@ def _prepare(obj: Object) -> None:
 
 def _validate(obj: Object) -> list[FieldError]:
     spec = obj["spec"]
-    problems: list[FieldError] = []
+    service = spec.get("serviceName") or ""
+    problems = [invalid("spec.serviceName", service, text) for text in dns1123_label(service)] if service else []
     management = spec["podManagementPolicy"]
     if management not in ("OrderedReady", "Parallel"):
         problems.append(invalid("spec.podManagementPolicy", management, "must be 'OrderedReady' or 'Parallel'"))
     problems += _strategy_problems(spec["updateStrategy"])
     retention = spec["persistentVolumeClaimRetentionPolicy"]
     for key in ("whenDeleted", "whenScaled"):
-        problems += one_of(retention, key, ("Delete", "Retain"), "spec.persistentVolumeClaimRetentionPolicy")
+        problems += one_of(retention, key, ("Retain", "Delete"), "spec.persistentVolumeClaimRetentionPolicy")
     problems += not_negative(spec, "replicas", "spec") + not_negative(spec, "minReadySeconds", "spec")
     problems += not_negative(spec.get("ordinals") or {}, "start", "spec.ordinals")
     own, mismatch = selector_problems(spec, "empty selector is invalid for statefulset")
-    problems += own
-    problems += mismatch if spec.get("selector") is not None else []
-    return problems + _template_problems(spec["template"])
+    problems += own + mismatch
+    return problems + _template_problems(spec)
 
 
-def _template_problems(template: dict[str, Any]) -> list[FieldError]:
-    """``ValidatePodTemplateSpecForStatefulSet``: the pods' own spec is left to their creation.
-
-    Its volumes are not whole here: those of the claim templates come with each pod.
-    """
-    path, pod_spec = "spec.template", template["spec"]
-    problems = label_map(template["metadata"].get("labels"), f"{path}.labels")
-    if pod_spec.get("restartPolicy") != "Always":
-        problems.append(not_supported(f"{path}.spec.restartPolicy", pod_spec.get("restartPolicy"), ("Always",)))
-    if pod_spec.get("activeDeadlineSeconds") is not None:
+def _template_problems(spec: dict[str, Any]) -> list[FieldError]:
+    """``ValidatePodTemplateSpecForStatefulSet``: the volumes of the claim templates are there for each pod."""
+    path, template = "spec.template", spec["template"]
+    claims = [
+        {"name": claim["metadata"].get("name"), "persistentVolumeClaim": {"claimName": "claim"}}
+        for claim in spec.get("volumeClaimTemplates") or ()
+    ]
+    names = {claim["name"] for claim in claims}
+    own = [item for item in template["spec"].get("volumes") or () if item.get("name") not in names]
+    whole = {**template, "spec": {**template["spec"], "volumes": [*own, *claims]}}
+    problems = validate_pod_template(whole, path)
+    policy = template["spec"].get("restartPolicy")
+    if policy != "Always":
+        problems.append(not_supported(f"{path}.spec.restartPolicy", policy, ("Always",)))
+    if template["spec"].get("activeDeadlineSeconds") is not None:
         text = "activeDeadlineSeconds in StatefulSet is not Supported"
         problems.append(forbidden(f"{path}.spec.activeDeadlineSeconds", text))
     return problems
@@ -91,7 +97,8 @@ def _strategy_problems(strategy: dict[str, Any]) -> list[FieldError]:
         text = "only allowed for updateStrategy 'RollingUpdate'"
         return [invalid(f"{path}.rollingUpdate", rolling, text)] if rolling is not None else []
     if strategy["type"] != "RollingUpdate":
-        return [invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'")]
+        shown = {"Type": strategy["type"], "RollingUpdate": rolling}
+        return [invalid(path, shown, "must be 'RollingUpdate' or 'OnDelete'")]
     if rolling is None:
         return []
     problems = not_negative(rolling, "partition", f"{path}.rollingUpdate")

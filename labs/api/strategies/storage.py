@@ -12,7 +12,7 @@ from labs.api import names
 from labs.api.objects import at
 from labs.api.quantity import parse_quantity
 from labs.api.strategies.pod_defaults import canonical_amounts
-from labs.api.strategies.rules import immutable, label_selector, name_in, one_of
+from labs.api.strategies.rules import NOT_NEGATIVE, immutable, label_selector, name_in, one_of
 from labs.api.strategies.workloads import set_missing
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required
 
@@ -61,6 +61,8 @@ def _access_modes(spec: dict[str, Any], detail: str) -> list[FieldError]:
 
 
 def _positive(amount: str, path: str) -> list[FieldError]:
+    if parse_quantity(amount).sign < 0:
+        return [invalid(path, amount, NOT_NEGATIVE)]
     return [] if parse_quantity(amount).unscaled > 0 else [invalid(path, amount, "must be greater than zero")]
 
 
@@ -107,7 +109,7 @@ def _default_volume(obj: Object) -> None:
 
 
 def _prepare_volume(obj: Object) -> None:
-    obj["status"] = {"phase": "Pending"}
+    obj["status"] = {"phase": "Pending", "lastPhaseTransitionTime": obj["metadata"]["creationTimestamp"]}
 
 
 def _sources(spec: dict[str, Any]) -> dict[str, Any]:

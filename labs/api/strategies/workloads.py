@@ -1,13 +1,14 @@
-"""apps/v1: Deployments, ReplicaSets and DaemonSets; v1: ReplicationControllers.
+"""apps/v1: Deployments, ReplicaSets and DaemonSets.
 
-Source: kubernetes/kubernetes pkg/apis/{apps,core}/{v1/defaults.go,validation/validation.go},
-pkg/registry/{apps/{deployment,replicaset,daemonset},core/replicationcontroller}/strategy.go.
+Source: kubernetes/kubernetes pkg/apis/apps/{v1/defaults.go,validation/validation.go},
+pkg/registry/apps/{deployment,replicaset,daemonset}/strategy.go.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from labs.api.metadata import validate_annotations
 from labs.api.objects import at
 from labs.api.selectors import selector_from_label_selector
 from labs.api.strategies.pod_defaults import default_template
@@ -52,18 +53,6 @@ def _default_replica_set(obj: Object) -> None:
     default_template(spec)
 
 
-def _default_replication_controller(obj: Object) -> None:
-    """``SetDefaults_ReplicationController``: labels and selector come from the template's labels."""
-    spec = obj.setdefault("spec", {})
-    labels = at(spec, "template", "metadata", "labels")
-    if labels:
-        spec["selector"] = spec.get("selector") or dict(labels)
-        obj["metadata"]["labels"] = obj["metadata"].get("labels") or dict(labels)
-    set_missing(spec, replicas=1)
-    if spec.get("template"):
-        default_template(spec)
-
-
 def _default_daemon_set(obj: Object) -> None:
     spec = obj.setdefault("spec", {})
     set_missing(spec, revisionHistoryLimit=10)
@@ -86,6 +75,19 @@ def _count_template(new: Object, old: Object) -> None:
     new["metadata"]["annotations"] = {**annotations, TEMPLATE_GENERATION: str(count)}
 
 
+def _default_replication_controller(obj: Object) -> None:
+    _default_replica_set(obj)
+    spec = obj["spec"]
+    labels = at(spec, "template", "metadata", "labels") or {}
+    spec["selector"] = spec.get("selector") or dict(labels)
+    if not obj["metadata"].get("labels"):
+        obj["metadata"]["labels"] = dict(labels)
+
+
+def _default_pod_template(obj: Object) -> None:
+    default_template(obj)
+
+
 def _empty_status(obj: Object) -> None:
     obj["status"] = {}
 
@@ -99,21 +101,27 @@ def _replica_set_status(obj: Object) -> None:
     obj["status"] = {"replicas": 0}
 
 
-def validate_template(
-    spec: dict[str, Any], path: str, *, restart_policies: tuple[str, ...] = ("Always",)
-) -> list[FieldError]:
-    """``ValidatePodTemplateSpec`` with the restart policies that the workload allows."""
-    template = spec["template"]
-    problems = label_map(at(template, "metadata", "labels"), f"{path}.metadata.labels")
+def validate_pod_template(template: dict[str, Any], path: str) -> list[FieldError]:
+    """``ValidatePodTemplateSpec``."""
+    problems = label_map(at(template, "metadata", "labels"), f"{path}.labels")
+    problems += validate_annotations(at(template, "metadata", "annotations"), f"{path}.annotations")
     problems += validate_pod_spec(template["spec"], f"{path}.spec")
+    if template["spec"].get("ephemeralContainers"):
+        text = "ephemeral containers not allowed in pod template"
+        problems.append(forbidden(f"{path}.spec.ephemeralContainers", text))
+    return problems
+
+
+def validate_template(spec: dict[str, Any], path: str, *, owner: str = "ReplicaSet") -> list[FieldError]:
+    """The template of pods that always run again."""
+    template = spec["template"]
+    problems = validate_pod_template(template, path)
     policy = template["spec"].get("restartPolicy")
-    if policy not in restart_policies:
-        problems = [item for item in problems if item.field != f"{path}.spec.restartPolicy"]
-        problems.append(not_supported(f"{path}.spec.restartPolicy", policy, restart_policies))
-    if template["spec"].get("activeDeadlineSeconds") is not None and restart_policies == ("Always",):
-        problems.append(
-            forbidden(f"{path}.spec.activeDeadlineSeconds", "activeDeadlineSeconds in ReplicaSet is not Supported")
-        )
+    if policy != "Always":
+        problems.append(not_supported(f"{path}.spec.restartPolicy", policy, ("Always",)))
+    if template["spec"].get("activeDeadlineSeconds") is not None:
+        text = f"activeDeadlineSeconds in {owner} is not Supported"
+        problems.append(forbidden(f"{path}.spec.activeDeadlineSeconds", text))
     return problems
 
 
@@ -184,36 +192,58 @@ def _validate_replica_set(obj: Object) -> list[FieldError]:
     spec = obj["spec"]
     problems = not_negative(spec, "replicas", "spec") + not_negative(spec, "minReadySeconds", "spec")
     own, mismatch = selector_problems(spec, EMPTY_SELECTOR)
-    problems += own
-    if not own:
-        problems += mismatch
-    return problems + validate_template(spec, "spec.template")
+    return problems + own + mismatch + validate_template(spec, "spec.template")
 
 
 def _validate_replication_controller(obj: Object) -> list[FieldError]:
-    """``ValidateReplicationControllerSpec`` of core validation.go."""
     spec = obj["spec"]
-    problems = not_negative(spec, "minReadySeconds", "spec") + label_map(spec.get("selector"), "spec.selector")
-    if not spec.get("selector"):
-        problems.append(required("spec.selector"))
-    problems += not_negative(spec, "replicas", "spec")
-    if not spec.get("template"):
-        return [*problems, required("spec.template")]
+    problems = not_negative(spec, "replicas", "spec") + not_negative(spec, "minReadySeconds", "spec")
     labels = at(spec, "template", "metadata", "labels") or {}
-    selector = spec.get("selector")
-    if selector and not selector.items() <= labels.items():
+    if not spec["selector"]:
+        problems.append(required("spec.selector"))
+    elif not spec["selector"].items() <= labels.items():
         problems.append(invalid("spec.template.metadata.labels", labels, MISMATCH))
     return problems + validate_template(spec, "spec.template")
 
 
+def _validate_pod_template(obj: Object) -> list[FieldError]:
+    problems = label_map(at(obj, "template", "metadata", "labels"), "template.metadata.labels")
+    return problems + validate_pod_spec(obj["template"]["spec"], "template.spec")
+
+
 def _validate_daemon_set(obj: Object) -> list[FieldError]:
     spec = obj["spec"]
-    own, mismatch = selector_problems(spec, "empty selector is invalid for daemonset")
-    problems = [*own, *mismatch, *validate_template(spec, "spec.template")]
+    selector = spec.get("selector")
+    problems = label_selector(selector, "spec.selector")
+    labels = at(spec, "template", "metadata", "labels") or {}
+    if not problems and (selector is None or not selector_from_label_selector(selector).matches(labels)):
+        problems.append(invalid("spec.template.metadata.labels", labels, MISMATCH))
+    if selector is not None and not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        problems.append(invalid("spec.selector", selector, "empty selector is invalid for daemonset"))
+    problems += validate_template(spec, "spec.template", owner="DaemonSet")
     problems += not_negative(spec, "minReadySeconds", "spec")
-    kind = spec["updateStrategy"]["type"]
-    if kind not in ("OnDelete", "RollingUpdate"):
-        problems.append(not_supported("spec.updateStrategy", kind, ("OnDelete", "RollingUpdate")))
+    problems += _update_strategy_problems(spec["updateStrategy"], "spec.updateStrategy")
+    return problems + not_negative(spec, "revisionHistoryLimit", "spec")
+
+
+def _update_strategy_problems(strategy: dict[str, Any], path: str) -> list[FieldError]:
+    if strategy["type"] == "OnDelete":
+        return []
+    if strategy["type"] != "RollingUpdate":
+        return [not_supported(path, _go_strategy(strategy), ("RollingUpdate", "OnDelete"))]
+    rolling = strategy.get("rollingUpdate")
+    if rolling is None:
+        return [required(f"{path}.rollingUpdate")]
+    problems: list[FieldError] = []
+    for rule in (int_or_percent, at_most_all):
+        for key in ("maxUnavailable", "maxSurge"):
+            problems += rule(rolling[key], f"{path}.rollingUpdate.{key}")
+    has_unavailable, has_surge = not is_zero(rolling["maxUnavailable"]), not is_zero(rolling["maxSurge"])
+    if has_unavailable and has_surge:
+        text = "may not be set when maxUnavailable is non-zero"
+        problems.append(invalid(f"{path}.rollingUpdate.maxSurge", rolling["maxSurge"], text))
+    elif not has_unavailable and not has_surge:
+        problems.append(required(f"{path}.rollingUpdate.maxUnavailable", "cannot be 0 when maxSurge is 0"))
     return problems
 
 
@@ -247,3 +277,4 @@ REPLICATION_CONTROLLER = Strategy(
     prepare_for_create=_replica_set_status,
     validate=_validate_replication_controller,
 )
+POD_TEMPLATE = Strategy(default=_default_pod_template, validate=_validate_pod_template)

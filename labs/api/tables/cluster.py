@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from labs.api.durations import human_duration
 from labs.api.quantity import parse_quantity
 from labs.api.tables.printer import (
     AGE,
@@ -24,6 +25,7 @@ from labs.api.tables.printer import (
     texts,
     wide,
 )
+from labs.units import SECOND_NS
 
 _ROLE_PREFIX = "node-role.kubernetes.io/"
 _ROLE_LABEL = "kubernetes.io/role"
@@ -152,6 +154,31 @@ def _webhooks(configuration: Object, view: View) -> list[Any]:
     return [name_of(configuration), len(configuration.get("webhooks") or []), view.object_age(configuration)]
 
 
+def _component_status(component: Object, view: View) -> list[Any]:
+    healthy = next((each for each in component.get("conditions") or [] if each.get("type") == "Healthy"), None)
+    if healthy is None:
+        return [name_of(component), "Unknown", "", ""]
+    status = "Healthy" if healthy.get("status") == "True" else "Unhealthy"
+    return [name_of(component), status, healthy.get("message", ""), healthy.get("error", "")]
+
+
+def _signing_request(request: Object, view: View) -> list[Any]:
+    spec, status = spec_of(request), status_of(request)
+    found = {each.get("type") for each in status.get("conditions") or []}
+    state = "Denied" if "Denied" in found else "Approved" if "Approved" in found else "Pending"
+    state += ",Failed" if "Failed" in found else ""
+    state += ",Issued" if status.get("certificate") else ""
+    seconds = spec.get("expirationSeconds")
+    return [
+        name_of(request),
+        view.object_age(request),
+        spec.get("signerName") or NONE,
+        spec.get("username", ""),
+        NONE if seconds is None else human_duration(seconds * SECOND_NS),
+        state,
+    ]
+
+
 _BINDING = Printer((NAME, *texts("Role"), AGE, *wide("Users", "Groups", "ServiceAccounts")), _binding)
 _WEBHOOKS = Printer((NAME, *integers("Webhooks"), AGE), _webhooks)
 
@@ -181,6 +208,10 @@ PRINTERS = {
     ("", "Secret"): Printer((NAME, *texts("Type", "Data"), AGE), _secret),
     ("", "ServiceAccount"): Printer((NAME, AGE), _service_account),
     ("", "ResourceQuota"): Printer((NAME, *texts("Request", "Limit"), AGE), _resource_quota),
+    ("", "ComponentStatus"): Printer((NAME, *texts("Status", "Message", "Error")), _component_status),
+    ("certificates.k8s.io", "CertificateSigningRequest"): Printer(
+        (NAME, AGE, *texts("SignerName", "Requestor", "RequestedDuration", "Condition")), _signing_request
+    ),
     ("coordination.k8s.io", "Lease"): Printer((NAME, *texts("Holder"), AGE), _lease),
     ("scheduling.k8s.io", "PriorityClass"): Printer(
         (NAME, *integers("Value"), Column("Global-Default", "boolean"), AGE, *texts("PreemptionPolicy")),

@@ -16,6 +16,7 @@ from labs.api.tables.printer import (
     Object,
     Printer,
     View,
+    given,
     labels_text,
     listed,
     name_of,
@@ -90,7 +91,7 @@ def _joined(host: str, port: int) -> str:
 
 def _endpoint_slice(endpoint_slice: Object, view: View) -> list[Any]:
     ports = [
-        str(each["port"]) if each.get("port") is not None else each.get("name") or "*"
+        str(each["port"]) if each.get("port") is not None else given(each.get("name"), "*")
         for each in endpoint_slice.get("ports") or []
     ]
     addresses = [each for item in endpoint_slice.get("endpoints") or [] for each in item.get("addresses") or []]
@@ -107,7 +108,7 @@ def _ingress(ingress: Object, view: View) -> list[Any]:
     spec = spec_of(ingress)
     return [
         name_of(ingress),
-        spec.get("ingressClassName") or NONE,
+        given(spec.get("ingressClassName"), NONE),
         _hosts(spec.get("rules") or []),
         _load_balancer(ingress, view),
         "80, 443" if spec.get("tls") else "80",

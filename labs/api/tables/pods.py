@@ -33,7 +33,7 @@ def _cells(pod: Object, view: View) -> list[Any]:
     reason = _reason_before_containers(status)
     stuck = _first_unfinished(pod, sidecars)
     if stuck is not None:
-        reason = _init_reason(stuck, spec["initContainers"], status["initContainerStatuses"])
+        reason = _init_reason(stuck, spec.get("initContainers") or [], status["initContainerStatuses"])
     counted = status.get("initContainerStatuses") or []
     if stuck is not None:
         counted = counted[: counted.index(stuck) + 1]
@@ -43,14 +43,14 @@ def _cells(pod: Object, view: View) -> list[Any]:
         ready += sum(_is_running(each) for each in containers)
         counted = [*(each for each in counted if each["name"] in sidecars), *containers]
     total = len(spec.get("containers") or []) + len(sidecars)
-    addresses = status.get("podIPs") or [{}]
+    address = status.get("podIP") or next((each.get("ip") for each in status.get("podIPs") or ()), None)
     return [
         name_of(pod),
         f"{ready}/{total}",
         _reason_when_deleted(pod) or reason,
         _restarts(counted, view),
         view.object_age(pod),
-        addresses[0].get("ip") or NONE,
+        address or NONE,
         spec.get("nodeName") or NONE,
         status.get("nominatedNodeName") or NONE,
         _readiness_gates(pod),

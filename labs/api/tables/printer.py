@@ -100,6 +100,11 @@ def integers(*names: str) -> tuple[Column, ...]:
     return tuple(Column(name, "integer") for name in names)
 
 
+def booleans(*names: str) -> tuple[Column, ...]:
+    """Truth columns."""
+    return tuple(Column(name, "boolean") for name in names)
+
+
 def wide(*names: str) -> tuple[Column, ...]:
     """Text columns that only ``-o wide`` shows."""
     return tuple(Column(name, priority=1) for name in names)
@@ -123,6 +128,11 @@ def status_of(object: Object) -> dict[str, Any]:
 def listed(items: Iterable[str], empty: str = NONE) -> str:
     """``items`` with commas between, or ``empty``."""
     return ",".join(items) or empty
+
+
+def given(text: str | None, missing: str) -> str:
+    """``text``, an empty one included, or ``missing`` for None."""
+    return missing if text is None else text
 
 
 def labels_text(labels: Mapping[str, str] | None) -> str:

@@ -11,13 +11,15 @@ from labs.api.quantity import parse_quantity
 from labs.api.tables.printer import (
     AGE,
     NAME,
-    NONE,
     UNSET,
     Column,
     Object,
     Printer,
     View,
+    booleans,
+    given,
     integers,
+    listed,
     name_of,
     spec_of,
     status_of,
@@ -43,9 +45,9 @@ def _claim(claim: Object, view: View) -> list[Any]:
         _storage(status.get("capacity")) if volume else "",
         _access_modes(status.get("accessModes")) if volume else "",
         _class(claim),
-        spec.get("volumeAttributesClassName") or UNSET,
+        given(spec.get("volumeAttributesClassName"), UNSET),
         view.object_age(claim),
-        spec.get("volumeMode") or UNSET,
+        given(spec.get("volumeMode"), UNSET),
     ]
 
 
@@ -60,10 +62,10 @@ def _volume(volume: Object, view: View) -> list[Any]:
         _phase(volume),
         f"{claim.get('namespace', '')}/{claim.get('name', '')}" if claim else "",
         _class(volume),
-        spec.get("volumeAttributesClassName") or UNSET,
+        given(spec.get("volumeAttributesClassName"), UNSET),
         status_of(volume).get("reason", ""),
         view.object_age(volume),
-        spec.get("volumeMode") or UNSET,
+        given(spec.get("volumeMode"), UNSET),
     ]
 
 
@@ -103,17 +105,39 @@ def _csi_node(node: Object, view: View) -> list[Any]:
 
 def _csi_driver(driver: Object, view: View) -> list[Any]:
     spec = spec_of(driver)
-    audiences = [each.get("audience", "") for each in spec.get("tokenRequests") or []]
+    requests = spec.get("tokenRequests")
     return [
         name_of(driver),
-        spec.get("attachRequired", True),
+        spec.get("attachRequired") is not False,
         bool(spec.get("podInfoOnMount")),
         bool(spec.get("storageCapacity")),
-        ",".join(audiences) if audiences else UNSET,
+        UNSET if requests is None else ",".join(each.get("audience", "") for each in requests),
         bool(spec.get("requiresRepublish")),
-        ",".join(spec.get("volumeLifecycleModes") or []) or NONE,
+        listed(spec.get("volumeLifecycleModes") or []),
         view.object_age(driver),
     ]
+
+
+def _csi_storage_capacity(capacity: Object, view: View) -> list[Any]:
+    amount = capacity.get("capacity")
+    text = UNSET if amount is None else str(parse_quantity(amount))
+    return [name_of(capacity), capacity.get("storageClassName", ""), text]
+
+
+def _volume_attachment(attachment: Object, view: View) -> list[Any]:
+    spec = spec_of(attachment)
+    return [
+        name_of(attachment),
+        spec.get("attacher", ""),
+        (spec.get("source") or {}).get("persistentVolumeName") or "",
+        spec.get("nodeName", ""),
+        bool(status_of(attachment).get("attached")),
+        view.object_age(attachment),
+    ]
+
+
+def _volume_attributes_class(attributes: Object, view: View) -> list[Any]:
+    return [name_of(attributes), attributes.get("driverName", ""), view.object_age(attributes)]
 
 
 _MODE = wide("VolumeMode")
@@ -149,16 +173,23 @@ PRINTERS = {
         ),
         _storage_class,
     ),
+    ("storage.k8s.io", "CSINode"): Printer((NAME, *integers("Drivers"), AGE), _csi_node),
     ("storage.k8s.io", "CSIDriver"): Printer(
         (
             NAME,
-            *(Column(name, "boolean") for name in ("AttachRequired", "PodInfoOnMount", "StorageCapacity")),
+            *booleans("AttachRequired", "PodInfoOnMount", "StorageCapacity"),
             *texts("TokenRequests"),
-            Column("RequiresRepublish", "boolean"),
+            *booleans("RequiresRepublish"),
             *texts("Modes"),
             AGE,
         ),
         _csi_driver,
     ),
-    ("storage.k8s.io", "CSINode"): Printer((NAME, *integers("Drivers"), AGE), _csi_node),
+    ("storage.k8s.io", "CSIStorageCapacity"): Printer(
+        (NAME, *texts("StorageClassName", "Capacity")), _csi_storage_capacity
+    ),
+    ("storage.k8s.io", "VolumeAttachment"): Printer(
+        (NAME, Column("Attacher", format="name"), *texts("PV", "Node"), *booleans("Attached"), AGE), _volume_attachment
+    ),
+    ("storage.k8s.io", "VolumeAttributesClass"): Printer((NAME, *texts("DriverName"), AGE), _volume_attributes_class),
 }

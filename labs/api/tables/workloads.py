@@ -19,6 +19,7 @@ from labs.api.tables.printer import (
     Printer,
     View,
     container_cells,
+    given,
     integers,
     is_true,
     labels_text,
@@ -145,7 +146,7 @@ def _cron_job(cron_job: Object, view: View) -> list[Any]:
     return [
         name_of(cron_job),
         spec.get("schedule", ""),
-        spec.get("timeZone") or NONE,
+        given(spec.get("timeZone"), NONE),
         UNSET if suspend is None else str(suspend),
         len(status.get("active") or []),
         view.age(last) if last else NONE,

@@ -69,6 +69,8 @@ def _fraction(deployment: Deployment, item: ReplicaSet) -> int:
 
 def plan_scale(deployment: Deployment, new: ReplicaSet | None, old: Sequence[ReplicaSet]) -> list[Scaling]:
     """``DeploymentController.scale``: the new sizes in the order in which they are written."""
+    # Looking for that one set has upstream's list sorted by now.
+    old = sorted(old, key=lambda item: item.age_order, reverse=True)
     single = active_or_latest(new, old)
     if single is not None:
         return [] if single.replicas == deployment.replicas else [Scaling(single.name, deployment.replicas)]

@@ -35,6 +35,9 @@ SYNC_DURATION_NS = 20 * MILLISECOND_NS
 """Length of one sync. It comes on top of the sync period, so two syncs are never exactly a period apart; every
 window whose length is a multiple of the period would otherwise be decided by a tie. Recorded: 15.02 s."""
 
+SCALE_TRIES = 5
+"""How often a scale is written at most when each time somebody else was faster."""
+
 
 class HpaController(Controller):
     """Scales the targets of all HorizontalPodAutoscalers.
@@ -135,13 +138,21 @@ class HpaController(Controller):
         return [evaluate_metric(metric, workload, self._readers) for metric in spec.metrics]
 
     def _rescale(self, step: Step, resource: str, scale: Object) -> None:
-        # Upstream retries after a conflict; here the scale was read at this very moment, so there is none.
-        try:
-            self.client.set_scale(resource, {**scale, "spec": {"replicas": step.desired}})
-        except ApiError as error:
-            not_rescaled(step, error.message)
-        else:
-            rescaled(step)
+        """Write the scale; one that somebody else wrote meanwhile is read again (``UpdateScale``)."""
+        target, why = scale["metadata"], ""
+        for attempt in range(SCALE_TRIES):
+            try:
+                if attempt:
+                    scale = self.client.scale(resource, target["namespace"], target["name"])
+                self.client.set_scale(resource, {**scale, "spec": {"replicas": step.desired}})
+            except ApiError as error:
+                why = error.message
+                if error.code != 409:
+                    break
+            else:
+                rescaled(step)
+                return
+        not_rescaled(step, why)
 
     def _record(self, hpa: Object, events: Sequence[Event]) -> None:
         for event in events:

@@ -14,6 +14,7 @@ from labs.units import SECOND_NS
 
 SCALE_UP_LIMIT_FACTOR = 2.0
 SCALE_UP_LIMIT_MINIMUM = 4.0
+_FEWEST, _MOST = -(2**31), 2**31 - 1
 
 MESSAGES = {
     "DesiredWithinRange": "the desired count is within the acceptable range",
@@ -134,7 +135,9 @@ def scale_up_limit(
             proposals.append(start + policy.value)
         else:  # rounded up, so that a small share of a small count still adds a pod
             proposals.append(math.ceil(start * (1 + policy.value / 100)))
-    return min(proposals) if rules.select_policy == "Min" else max(proposals)
+    if rules.select_policy == "Min":
+        return min(proposals, default=_MOST)
+    return max(proposals, default=_FEWEST)
 
 
 def scale_down_limit(
@@ -154,7 +157,9 @@ def scale_down_limit(
             proposals.append(start - policy.value)
         else:
             proposals.append(int(start * (1 - policy.value / 100)))
-    return max(proposals) if rules.select_policy == "Min" else min(proposals)
+    if rules.select_policy == "Min":
+        return max(proposals, default=_FEWEST)
+    return min(proposals, default=_MOST)
 
 
 def _replicas_at_period_start(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labs.api.quantity import milli
+from labs.api.scheduling import pod_requests
 from labs.api.store import Object, name_of
 from labs.controlplane.hpa.errors import MetricError
 from labs.controlplane.pods import condition_of, is_leaving
@@ -32,8 +33,8 @@ class Pod:
     """What the autoscaler reads of a pod.
 
     ``requests_milli``: by container (restartable init containers included), None where it requests nothing of
-    the resource in question. ``pod_request_milli``: the pod-level request; None when the pod sets no pod-level
-    requests at all.
+    the resource in question. ``has_pod_requests``: whether the pod sets any pod-level request; then
+    ``pod_request_milli`` is what the pod as a whole requests of the resource, None for nothing.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Pod:
     start_ns: int | None = None
     ready: ReadyCondition | None = None
     requests_milli: Mapping[str, int | None] = field(default_factory=dict)
+    has_pod_requests: bool = False
     pod_request_milli: int | None = None
 
     @property
@@ -116,7 +118,9 @@ def requests_milli(
     """The request by pod name, in thousandths. Raises MetricError for a container without one."""
     requests = {}
     for pod in pods:
-        if is_pod_level_enabled and pod.pod_request_milli is not None and not container:
+        if is_pod_level_enabled and pod.has_pod_requests and not container:
+            if pod.pod_request_milli is None:
+                raise MetricError(f"missing pod-level request for {resource} in Pod {pod.name}")
             requests[pod.name] = pod.pod_request_milli
         else:
             requests[pod.name] = _container_requests_milli(pod, resource, container)
@@ -144,6 +148,7 @@ def read_pod(obj: Object, resource: str) -> Pod:
         if container.get("restartPolicy") == "Always"
     ]
     start = status.get("startTime")
+    has_pod_requests = _has_pod_requests(spec)
     return Pod(
         name=name_of(obj),
         phase=status.get("phase", ""),
@@ -154,8 +159,21 @@ def read_pod(obj: Object, resource: str) -> Pod:
             container["name"]: _request_milli(container, resource)
             for container in [*spec["containers"], *restartable]
         },
-        pod_request_milli=_request_milli(spec, resource),
+        has_pod_requests=has_pod_requests,
+        pod_request_milli=_pod_request_milli(obj, resource) if has_pod_requests else None,
     )
+
+
+def _has_pod_requests(spec: Mapping[str, Any]) -> bool:
+    """``IsPodLevelRequestsSet``."""
+    names = (spec.get("resources") or {}).get("requests") or {}
+    return any(name in ("cpu", "memory") or name.startswith("hugepages-") for name in names)
+
+
+def _pod_request_milli(obj: Object, resource: str) -> int | None:
+    """What the pod occupies of the resource; its containers' sum stands in for what it does not set itself."""
+    amount = pod_requests(obj).get(resource)
+    return amount if amount is None or resource == "cpu" else amount * 1000
 
 
 def _request_milli(holder: Mapping[str, Any], resource: str) -> int | None:

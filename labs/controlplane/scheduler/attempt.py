@@ -70,6 +70,11 @@ class Filters:
             self.pod_affinity = PodAffinityFilter(self.pod, self.cache, {}, {}, {})
             self.pod_affinity.count(other, node, amount)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether nothing but the node itself and the pods on it decides."""
+        return self.spread is None and self.pod_affinity is None and self.volumes is None and not self.cache.nominated
+
     def failure(self, node: NodeInfo) -> Failure | None:
         """The first filter that refuses the node, or None; rivals that are nominated for it count as being there."""
         if self.cache.nominated:
@@ -129,18 +134,25 @@ def search(filters: Filters, start: int) -> Search:
         names = [node.facts.name for node in order if node.facts is not None]
         found.failures = {name: NOT_NAMED for name in names if name not in named}
         order = [node for node in order if node.facts is not None and node.facts.name in named]
-    wanted = feasible_nodes_wanted(len(order))
-    for index in range(start, start + len(order)):
-        node = order[index % len(order)]
-        found.examined += 1
-        failure = filters.failure(node)
+    first = start % max(1, len(order))
+    _look_at(filters, order[first:] + order[:first], found)
+    return found
+
+
+def _look_at(filters: Filters, nodes: list[NodeInfo], found: Search) -> None:
+    """Look at nodes in turn until enough of them fit. This runs for hundreds of nodes for each pod."""
+    wanted = feasible_nodes_wanted(len(nodes))
+    shape = filters.pod.shape if filters.is_local else None
+    feasible = found.feasible
+    for found.examined, node in enumerate(nodes, 1):
+        known = node.failures
+        failure = known[shape] if shape is not None and shape in known else filters.failure(node)
         if failure is None:
-            found.feasible.append(node)
-            if len(found.feasible) == wanted:
-                break
+            feasible.append(node)
+            if len(feasible) == wanted:
+                return
         elif node.facts is not None:
             found.failures[node.facts.name] = failure
-    return found
 
 
 def best_node(

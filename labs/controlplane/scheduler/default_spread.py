@@ -6,14 +6,14 @@ Source: pkg/scheduler/framework/plugins/helper/spread.go (DefaultSelector).
 from __future__ import annotations
 
 from labs.api.client import Client
-from labs.api.selectors import LabelSelector, Requirement, selector_of_workload
+from labs.api.selectors import LabelSelector, Requirement, selector_of
 from labs.controlplane.runtime import controller_of
 from labs.controlplane.scheduler.podinfo import PodInfo, SpreadConstraint
 from labs.controlplane.scheduler.spread import default_constraints
 
 _WORKLOADS = {
-    "ReplicationController": "replicationcontrollers",
     "ReplicaSet": "replicasets.apps",
+    "ReplicationController": "replicationcontrollers",
     "StatefulSet": "statefulsets.apps",
 }
 
@@ -43,4 +43,4 @@ def _workload_requirements(client: Client, pod: PodInfo) -> tuple[Requirement, .
     workload = client.get(resource, pod.namespace, owner["name"])
     if workload is None:
         return ()
-    return selector_of_workload(workload).requirements or ()
+    return selector_of(workload).requirements or ()

@@ -30,7 +30,8 @@ def total_scores(
     pod: PodInfo, default_spread: tuple[SpreadConstraint, ...], cache: Cache, nodes: Sequence[NodeInfo]
 ) -> list[int]:
     """The sum of all plugins for each node. A plugin that would give every node the same is left out."""
-    totals = [resource_score(pod, node) for node in nodes]
+    shape = pod.shape
+    totals = [node.resource_scores.get(shape) or resource_score(pod, node) for node in nodes]
     for weight, scores in (
         (TAINT_TOLERATION_WEIGHT, taint_scores(pod, nodes) if cache.has_soft_taints else None),
         (NODE_AFFINITY_WEIGHT, node_affinity_scores(pod, nodes) if pod.placement.preferred else None),

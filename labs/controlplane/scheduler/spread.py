@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from labs.api.scheduling import untolerated_taint
 from labs.api.selectors import LabelSelector
@@ -147,48 +148,55 @@ def spread_scores(
         return None
     facts = [info.facts for info in nodes if info.facts is not None]
     needed = constraints if pod.spread else ()
-    is_scored = [all(item.topology_key in node.labels for item in needed) for node in facts]
+    is_scored = [all(item.topology_key in node.labels for item in needed) for node in facts] if needed else None
     totals = [0.0] * len(facts)
     for constraint in constraints:
-        _add_constraint(totals, pod, constraint, needed, cache, facts, is_scored)
+        counts, domain_count = _counts_of(pod, constraint, needed, cache, facts, is_scored)
+        # count x ln(domains + 2) + maxSkew - 1, where the node has the key.
+        weight, more = math.log(domain_count + 2), constraint.max_skew - 1
+        totals = [
+            total if count is None else total + (count * weight + more)
+            for total, count in zip(totals, counts, strict=True)
+        ]
     return normalised_spread([math.floor(total + 0.5) for total in totals], is_scored)
 
 
-def _add_constraint(
-    totals: list[float],
+def _counts_of(
     pod: PodInfo,
     constraint: SpreadConstraint,
     needed: Sequence[SpreadConstraint],
     cache: Cache,
     nodes: list[NodeFacts],
-    is_scored: list[bool],
-) -> None:
-    """Add ``count x ln(domains + 2) + maxSkew - 1`` of one constraint to the node's total, where it has the key."""
+    is_scored: list[bool] | None,
+) -> tuple[list[int | None], int]:
+    """Matching pods in the domain of each node, None where it has none or is not scored; and how many domains."""
     key = constraint.topology_key
+    counts: list[int | None]
     if key == HOSTNAME_LABEL:
-        counts = cache.group((constraint.matcher,), counts_terminating=False).by_node
-        found = [counts.get(node.name, 0) for node in nodes]
-        domain_count = sum(is_scored)
+        by_node = cache.group((constraint.matcher,), counts_terminating=False).by_node
+        counts = [by_node.get(node.name, 0) if key in node.labels else None for node in nodes]
+        domain_count = len(nodes) if is_scored is None else sum(is_scored)
     else:
         matches = _matching_pods(pod, constraint, needed, cache)
-        found = [matches.get(node.labels.get(key, ""), 0) for node in nodes]
+        values = [node.labels.get(key) for node in nodes]
+        counts = [None if value is None else matches.get(value, 0) for value in values]
         # A node without the key makes a domain of its own here, as upstream's map lookup does.
-        pairs = zip(nodes, is_scored, strict=True)
-        domain_count = len({node.labels.get(key, ""): None for node, scored in pairs if scored})
-    weight, more = math.log(domain_count + 2), constraint.max_skew - 1
-    for index, node in enumerate(nodes):
-        if is_scored[index] and key in node.labels:
-            totals[index] += found[index] * weight + more
+        domain_count = len(set(values if is_scored is None else compress(values, is_scored)))
+    if is_scored is not None:
+        counts = [count if scored else None for count, scored in zip(counts, is_scored, strict=True)]
+    return counts, domain_count
 
 
-def normalised_spread(scores: list[int], is_scored: list[bool]) -> list[int]:
-    """Few matching pods become many points: 100 x (max + min - score) / max; nodes without the keys get 0."""
-    counted = [score for score, scored in zip(scores, is_scored, strict=True) if scored]
+def normalised_spread(scores: list[int], is_scored: list[bool] | None) -> list[int]:
+    """Few matching pods become many points: 100 x (max + min - score) / max; nodes without the keys get 0.
+
+    ``is_scored`` None: all have them.
+    """
+    counted = scores if is_scored is None else list(compress(scores, is_scored))
     if not counted:
         return [0] * len(scores)
     low, high = min(counted), max(counted)
-    if high == 0:
-        return [100 if scored else 0 for scored in is_scored]
-    return [
-        100 * (high + low - score) // high if scored else 0 for score, scored in zip(scores, is_scored, strict=True)
-    ]
+    points = [100] * len(scores) if high == 0 else [100 * (high + low - score) // high for score in scores]
+    if is_scored is None:
+        return points
+    return [point if scored else 0 for point, scored in zip(points, is_scored, strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,6 +11,8 @@ from labs.api.client import Client
 from labs.api.store import Object
 from labs.dataplane.images import ImageStore
 from labs.dataplane.kubelet.logs import LogStore
+from labs.dataplane.kubelet.machine import Outside
+from labs.dataplane.kubelet.volumes import VolumeStore
 from labs.dataplane.process import Programs
 from labs.sim.loop import Loop
 from labs.sim.streams import Streams
@@ -53,6 +55,9 @@ class Host:
     images: ImageStore
     programs: Programs
     logs: LogStore
+    outside: Outside
+    volumes: VolumeStore
+    allocatable: Mapping[str, str]
     addresses: Addresses
     times: StartTimes
     relist_phase_ns: int

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from labs.api.store import Object
 from labs.dataplane.kubelet import stopper
+from labs.dataplane.kubelet.ending import NOT_ADMITTED
 from labs.dataplane.kubelet.host import Host
 from labs.dataplane.kubelet.node_status import (
     LEASE_NAMESPACE,
+    NodeFacts,
     Registration,
     lease_object,
     node_object,
     node_status,
 )
 from labs.dataplane.kubelet.pod_worker import PodWorker
+from labs.dataplane.kubelet.pressure import MemoryPressure
+from labs.dataplane.kubelet.shutdown import EVENT_TEXT, NodeShutdown, ShutdownTimes
 from labs.sim.loop import Timer
 from labs.units import MINUTE_NS, SECOND_NS, rfc3339_micro
 
@@ -26,12 +32,15 @@ STATUS_JITTER = 0.5
 class Kubelet:
     """``host`` is the node as its pods see it; ``workers`` holds one worker for each pod, by uid."""
 
-    def __init__(self, host: Host, registration: Registration) -> None:
+    def __init__(self, host: Host, registration: Registration, shutdown: ShutdownTimes) -> None:
         self.host = host
         self.registration = registration
+        self._shutdown_times = shutdown
         self.workers: dict[str, PodWorker] = {}
         self.is_on = False
         self.is_ready = False
+        self.is_shutting_down = False
+        self.pressure = MemoryPressure(self)
         self._lease_timer: Timer | None = None
         self._report_timer: Timer | None = None
 
@@ -44,7 +53,7 @@ class Kubelet:
         if node is None:
             node = self.host.client.create("nodes", node_object(self.registration, self.host.loop.now_ns))
         self._post_status()
-        self._node_event(node, "Starting", "Starting kubelet.")
+        self.event("Normal", "Starting", "Starting kubelet.")
         self._renew_lease()
         self._schedule_report()
         for pod in self.host.client.pods_on_node(self.host.name):
@@ -56,13 +65,24 @@ class Kubelet:
             return
         self.is_ready = True
         self._post_status()
-        node = self._node()
-        if node is not None:
-            self._node_event(node, "NodeReady", f"Node {self.host.name} status is now: NodeReady")
+        self.event("Normal", "NodeReady", f"Node {self.host.name} status is now: NodeReady")
+
+    def shut_down(self, done: Callable[[], None]) -> None:
+        """The machine is told to stop: the node is not ready, pods end in their order, then ``done`` is called."""
+        if self.is_shutting_down:
+            return
+        if not self._shutdown_times.grace_s:
+            done()
+            return
+        self.is_shutting_down = True
+        self.event("Normal", "Shutdown", EVENT_TEXT)
+        self._post_status()
+        NodeShutdown(self, self._shutdown_times, done).begin()
 
     def power_off(self) -> None:
         """The machine stops: programs end, and nobody hears of it."""
-        self.is_on = self.is_ready = False
+        self.is_on = self.is_ready = self.is_shutting_down = False
+        self.pressure = MemoryPressure(self)
         for timer in (self._lease_timer, self._report_timer):
             if timer is not None:
                 timer.cancel()
@@ -93,16 +113,25 @@ class Kubelet:
     def _node(self) -> Object | None:
         return self.host.client.get("nodes", "", self.host.name)
 
-    def _node_event(self, node: Object, reason: str, message: str) -> None:
-        if self.host.is_connected:
-            self.host.client.events.record(node, "Normal", reason, message, host=self.host.name)
+    def event(self, type: str, reason: str, message: str) -> None:
+        """Record an event about the node, when the API server can be reached."""
+        node = self._node()
+        if node is not None and self.host.is_connected:
+            self.host.client.events.record(node, type, reason, message, host=self.host.name)
+
+    def pressure_changed(self) -> None:
+        """Tell the API server of the condition MemoryPressure."""
+        which = "NodeHasInsufficientMemory" if self.pressure.is_present else "NodeHasSufficientMemory"
+        self.event("Normal", which, f"Node {self.host.name} status is now: {which}")
+        self._post_status()
 
     def _post_status(self) -> None:
         node = self._node()
         if node is None or not self.host.is_connected:
             return
         now_ns = self.host.loop.now_ns
-        status = node_status(self.registration.instance, self.is_ready, now_ns, node.get("status"))
+        facts = NodeFacts(self.is_ready, self.is_shutting_down, self.pressure.is_present)
+        status = node_status(self.registration.instance, facts, now_ns, node.get("status"))
         self.host.client.set_status("nodes", node, status)
 
     def _schedule_report(self) -> None:
@@ -138,7 +167,11 @@ class Kubelet:
         worker = self.workers.get(uid)
         if worker is None:
             worker = self.workers[uid] = PodWorker(self.host, pod)
-            worker.begin()
+            if self.is_shutting_down and not (pod.get("status") or {}).get("startTime"):
+                self.host.event(pod, "Warning", NOT_ADMITTED.reason, NOT_ADMITTED.message)
+                worker.reject(NOT_ADMITTED)
+            else:
+                worker.begin()
         else:
             worker.on_pod(pod)
 
@@ -154,6 +187,17 @@ class Kubelet:
         Does nothing when there is no such container running.
         """
         worker = self.workers.get(uid)
-        for candidate in worker.containers if worker is not None else ():
-            if candidate.name == container and worker is not None:
-                stopper.kill(worker, candidate, reason)
+        found = worker.container(container) if worker is not None else None
+        if worker is not None and found is not None:
+            stopper.kill(worker, found, reason)
+
+    def take_memory(self, uid: str, container: str, size_bytes: int) -> None:
+        """A fault holds ``size_bytes`` more (or less, when negative) in a container, until it runs anew.
+
+        More than the limit of the container is its end by the OOM killer. Does nothing when it does not run.
+        """
+        worker = self.workers.get(uid)
+        found = worker.container(container) if worker is not None else None
+        if worker is not None and found is not None and found.is_running:
+            found.extra_memory_bytes = max(0, found.extra_memory_bytes + size_bytes)
+            stopper.check_memory(worker, found)

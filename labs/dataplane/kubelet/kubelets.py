@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from labs.api.client import Client
 from labs.api.store import WatchEvent
 from labs.dataplane.images import ImageStore, PullTimes
+from labs.dataplane.instance_types import allocatable, instance_spec
 from labs.dataplane.kubelet.host import RELIST_NS, Addresses, Host, StartTimes
 from labs.dataplane.kubelet.kubelet import Kubelet
 from labs.dataplane.kubelet.logs import LogStore
+from labs.dataplane.kubelet.machine import Outside, Unplugged
 from labs.dataplane.kubelet.node_status import Registration
+from labs.dataplane.kubelet.shutdown import ShutdownTimes
+from labs.dataplane.kubelet.volumes import VolumeStore
 from labs.dataplane.process import Programs
 from labs.sim.streams import Streams
 
@@ -21,13 +25,20 @@ class KubeletConfig:
 
     start: StartTimes = field(default_factory=StartTimes)
     pull: PullTimes = field(default_factory=PullTimes)
+    shutdown: ShutdownTimes = field(default_factory=ShutdownTimes)
 
 
 class Kubelets:
     """One kubelet for each machine, by node name."""
 
     def __init__(
-        self, client: Client, streams: Streams, programs: Programs, addresses: Addresses, config: KubeletConfig
+        self,
+        client: Client,
+        streams: Streams,
+        programs: Programs,
+        addresses: Addresses,
+        config: KubeletConfig,
+        outside: Outside = Unplugged(),
     ) -> None:
         self._client = client
         self._streams = streams
@@ -36,6 +47,8 @@ class Kubelets:
         self._config = config
         self._kubelets: dict[str, Kubelet] = {}
         self.logs = LogStore()
+        self._outside = outside
+        self._volumes: VolumeStore = {}
 
     def start(self) -> None:
         """Hear of pods from now on."""
@@ -63,12 +76,15 @@ class Kubelets:
             images=ImageStore(self._client.loop, rng, self._config.pull),
             programs=self._programs,
             logs=self.logs,
+            outside=self._outside,
+            volumes=self._volumes,
+            allocatable=allocatable(instance_spec(instance.instance_type)),
             addresses=self._addresses,
             times=self._config.start,
             relist_phase_ns=rng.randrange(RELIST_NS),
             forget=lambda uid: self._forget(instance.node_name, uid),
         )
-        kubelet = self._kubelets[instance.node_name] = Kubelet(host, registration)
+        kubelet = self._kubelets[instance.node_name] = Kubelet(host, registration, self._config.shutdown)
         return kubelet
 
     def remove(self, node: str) -> None:

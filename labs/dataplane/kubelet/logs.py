@@ -3,34 +3,63 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
-from labs.units import rfc3339_micro
+from labs.units import rfc3339_nano
 
 MAX_LINES = 10_000
 """Older lines are rotated away."""
 
+Line = tuple[int, str]
+
+
+def line_text(line: Line, has_timestamps: bool) -> str:
+    """A line as it is sent, its newline included."""
+    at_ns, text = line
+    return f"{rfc3339_nano(at_ns)} {text}\n" if has_timestamps else f"{text}\n"
+
 
 class LogFile:
-    """The lines of one run of one container."""
+    """The lines of one run of one container. ``is_ended``: the run is over, and no line will follow."""
 
-    __slots__ = ("_lines",)
+    __slots__ = ("_lines", "_watchers", "is_ended")
 
     def __init__(self) -> None:
-        self._lines: deque[tuple[int, str]] = deque(maxlen=MAX_LINES)
+        self._lines: deque[Line] = deque(maxlen=MAX_LINES)
+        self._watchers: list[Callable[[Line | None], None]] = []
+        self.is_ended = False
 
     def write(self, now_ns: int, text: str) -> None:
         """Add the lines of ``text``."""
-        for line in text.split("\n"):
-            self._lines.append((now_ns, line))
+        for part in text.split("\n"):
+            self._lines.append((now_ns, part))
+            self._tell((now_ns, part))
+
+    def end(self) -> None:
+        """The run is over."""
+        self.is_ended = True
+        self._tell(None)
+        self._watchers.clear()
+
+    def _tell(self, line: Line | None) -> None:
+        for watcher in list(self._watchers):
+            watcher(line)
+
+    def watch(self, watcher: Callable[[Line | None], None]) -> Callable[[], None]:
+        """Call ``watcher`` with each later line, and with None at the end; returns what stops that."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
+
+    def lines(self, tail_lines: int | None = None, since_ns: int = 0) -> list[Line]:
+        """The last lines since a moment."""
+        lines = [entry for entry in self._lines if entry[0] >= since_ns]
+        if tail_lines is not None:
+            lines = lines[max(0, len(lines) - tail_lines) :] if tail_lines else []
+        return lines
 
     def read(self, tail_lines: int | None = None, since_ns: int = 0, has_timestamps: bool = False) -> str:
         """The text, each line ended by a newline."""
-        lines = [entry for entry in self._lines if entry[0] >= since_ns]
-        if tail_lines is not None:
-            lines = lines[len(lines) - tail_lines :] if tail_lines else []
-        if has_timestamps:
-            return "".join(f"{rfc3339_micro(at_ns)} {line}\n" for at_ns, line in lines)
-        return "".join(f"{line}\n" for _, line in lines)
+        return "".join(line_text(line, has_timestamps) for line in self.lines(tail_lines, since_ns))
 
 
 class LogStore:
@@ -56,4 +85,6 @@ class LogStore:
     def forget(self, uid: str, containers: list[str]) -> None:
         """The pod is gone, and its files with it."""
         for container in containers:
-            self._files.pop((uid, container), None)
+            known = self._files.pop((uid, container), None)
+            if known is not None:
+                known[0].end()

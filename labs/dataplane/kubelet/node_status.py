@@ -19,6 +19,7 @@ from labs.units import rfc3339, rfc3339_micro
 KUBELET_VERSION = "v1.37.2-eks-3abbec1"
 LEASE_NAMESPACE = "kube-node-lease"
 LEASE_DURATION_S = 40
+SHUTTING_DOWN = "node is shutting down"
 
 NOT_READY_TAINT = Taint("node.kubernetes.io/not-ready", "NoSchedule")
 _NETWORK_NOT_READY = (
@@ -30,6 +31,15 @@ _PRESSURES = (
     ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
     ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What the kubelet finds out about its node."""
+
+    is_ready: bool = False
+    is_shutting_down: bool = False
+    has_memory_pressure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ def node_object(registration: Registration, now_ns: int) -> Object:
             },
         },
         "spec": {"providerID": instance.provider_id, "taints": taints},
-        "status": node_status(instance, False, now_ns, None),
+        "status": node_status(instance, NodeFacts(), now_ns, None),
     }
 
 
@@ -82,15 +92,22 @@ def _own_labels(instance: Instance) -> dict[str, str]:
     }
 
 
-def node_status(instance: Instance, is_ready: bool, now_ns: int, old: Mapping[str, Any] | None) -> dict[str, Any]:
+def node_status(instance: Instance, facts: NodeFacts, now_ns: int, old: Mapping[str, Any] | None) -> dict[str, Any]:
     """The status to post; a condition keeps its transition time while its status does."""
     spec = instance_spec(instance.instance_type)
-    ready = (
-        ("True", "KubeletReady", "kubelet is posting ready status")
-        if is_ready
-        else ("False", "KubeletNotReady", _NETWORK_NOT_READY)
-    )
+    ready = ("True", "KubeletReady", "kubelet is posting ready status")
+    if not facts.is_ready:
+        ready = ("False", "KubeletNotReady", _NETWORK_NOT_READY)
+    elif facts.is_shutting_down:
+        ready = ("False", "KubeletNotReady", SHUTTING_DOWN)
     values = [(name, "False", reason, message) for name, reason, message in _PRESSURES]
+    if facts.has_memory_pressure:
+        values[0] = (
+            "MemoryPressure",
+            "True",
+            "KubeletHasInsufficientMemory",
+            "kubelet has insufficient memory available",
+        )
     values.append(("Ready", *ready))
     before = {item["type"]: item for item in (old or {}).get("conditions") or ()}
     return {

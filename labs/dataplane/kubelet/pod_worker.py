@@ -13,34 +13,33 @@ from labs.api.apiserver import DeleteOptions
 from labs.api.store import Object
 from labs.dataplane.kubelet import starter, stopper
 from labs.dataplane.kubelet.backoff import JITTER, RECHECK_NS, go_duration_s, remaining_ns
-from labs.dataplane.kubelet.containers import CONTAINER_CREATING, POD_INITIALIZING, Container, Termination
+from labs.dataplane.kubelet.containers import CONTAINER_CREATING, LOST, POD_INITIALIZING, Container, Termination
+from labs.dataplane.kubelet.ending import DEADLINE_EXCEEDED, Ending
 from labs.dataplane.kubelet.host import Host
-from labs.dataplane.kubelet.probes import (
-    KINDS,
-    LIVENESS,
-    READINESS,
-    STARTUP,
-    ProbeSpec,
-    ProbeWorker,
-    failure_text,
-    probe_spec,
-)
+from labs.dataplane.kubelet.pod_probes import PodProbes
 from labs.dataplane.kubelet.status import TERMINAL_PHASES, PodFacts, is_initialized, pod_status
-from labs.dataplane.process import Answer
+from labs.dataplane.kubelet.termination_message import termination_message
+from labs.dataplane.kubelet.volumes import PodVolumes
+from labs.dataplane.process import EXIT_KILLED
 from labs.errors import ApiError
-from labs.units import SECOND_NS
+from labs.sim.loop import Timer
+from labs.units import MILLISECOND_NS, SECOND_NS, parse_rfc3339
 
 DEFAULT_GRACE_S = 30
+MOUNT_RETRY_NS = 500 * MILLISECOND_NS
+MOUNT_RETRY_MAX_NS = 122 * SECOND_NS
+"""A volume that cannot be mounted is tried again after this, doubling (goroutinemap/exponentialbackoff)."""
 
 
 class PodWorker:
     """The containers of one pod, and what the API is told of them."""
 
     __slots__ = (
-        "_probes",
+        "_deadline",
+        "_is_removing",
         "_start_ns",
         "containers",
-        "deadline_ns",
+        "ending",
         "has_sandbox",
         "host",
         "is_gone",
@@ -49,23 +48,31 @@ class PodWorker:
         "is_over",
         "pod",
         "pod_ip",
+        "probes",
         "starting",
+        "volumes",
     )
 
     def __init__(self, host: Host, pod: Object) -> None:
         self.host = host
         self.pod = pod
         self.containers = _containers(pod)
+        self.volumes = PodVolumes(host.client, pod, host.name, host.volumes)
+        self.probes = PodProbes(self)
         self.pod_ip = ""
         self.has_sandbox = False
         self.starting: Container | None = None
+        self.ending: Ending | None = None
+        """Why the kubelet itself ends the pod."""
         self.is_leaving = False
+        """Whether everything is being stopped for good."""
         self.is_over = False
         self.is_gone = False
         self.is_halted = False
-        self.deadline_ns = 0
-        self._start_ns = host.loop.now_ns
-        self._probes: dict[str, list[ProbeWorker]] = {}
+        started = (pod.get("status") or {}).get("startTime")
+        self._start_ns = parse_rfc3339(started) if started else host.loop.now_ns
+        self._is_removing = False
+        self._deadline: Timer | None = None
 
     @property
     def uid(self) -> str:
@@ -79,6 +86,16 @@ class PodWorker:
         policy: str = self.pod["spec"].get("restartPolicy", "Always")
         return policy
 
+    @property
+    def grace_ns(self) -> int:
+        """``spec.terminationGracePeriodSeconds``."""
+        grace_s = self.pod["spec"].get("terminationGracePeriodSeconds")
+        return (DEFAULT_GRACE_S if grace_s is None else int(grace_s)) * SECOND_NS
+
+    def container(self, name: str) -> Container | None:
+        """The container of that name."""
+        return next((each for each in self.containers if each.name == name), None)
+
     # What the kubelet tells the worker.
 
     def begin(self) -> None:
@@ -89,19 +106,19 @@ class PodWorker:
             self.is_over = True
         else:
             self.write_status()
-            self.host.loop.after(self.host.draw_ns(self.host.times.sandbox_s), self._sandbox_ready)
+            self._set_deadline()
+            self._mount(MOUNT_RETRY_NS)
 
     def on_pod(self, pod: Object) -> None:
         """The API object changed."""
         self.pod = pod
         metadata = pod["metadata"]
         if "deletionTimestamp" not in metadata:
-            return
-        if not self.is_over:
+            self._set_deadline()
+        elif not self.is_over:
             stopper.leave(self, max(1, metadata.get("deletionGracePeriodSeconds") or 0) * SECOND_NS)
-        elif not self.is_leaving:  # deleted in the moment in which it ended: nobody else would remove it
-            self.is_leaving = True
-            self.host.loop.after(self.host.until_relist_ns(), self.remove_object)
+        elif not self._is_removing:  # it had ended before: nobody else would remove it
+            self._remove_later()
 
     def on_removed(self) -> None:
         """The API object is gone: what still runs gets the least grace there is."""
@@ -111,12 +128,28 @@ class PodWorker:
         else:
             stopper.leave(self, SECOND_NS)
 
+    def end(self, ending: Ending, grace_ns: int) -> None:
+        """The kubelet ends the pod by itself: its containers are stopped, and the object stays, Failed."""
+        if self.is_over or self.is_halted or self.is_leaving:
+            return
+        self.ending = ending
+        stopper.leave(self, grace_ns)
+
+    def reject(self, ending: Ending) -> None:
+        """The node does not take the pod: it fails without having run."""
+        self.ending = ending
+        self.is_over = True
+        self.write_status()
+
     def halt(self) -> None:
         """The machine lost power: nothing runs, and nothing is told."""
         self.is_halted = True
         for container in self.containers:
-            self.stop_probes(container)
-            _cancel_timers(container)
+            self.probes.stop(container)
+            container.cancel_timers()
+            container.end_sessions(EXIT_KILLED)
+            if container.log is not None:
+                container.log.end()
             if container.process is not None:
                 container.process.vanish()
                 container.process = None
@@ -124,12 +157,37 @@ class PodWorker:
 
     def reconnect(self) -> None:
         """The API server can be reached again: tell it what happened meanwhile."""
-        if self.is_leaving and self.is_over:
+        if self._is_removing:
             self.remove_object()
         else:
             self.write_status()
 
+    def _set_deadline(self) -> None:
+        """``spec.activeDeadlineSeconds`` counts from the pod's start on the node."""
+        limit_s = self.pod["spec"].get("activeDeadlineSeconds")
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if limit_s is not None and not self.is_over:
+            self._deadline = self.host.loop.at(self._start_ns + limit_s * SECOND_NS, self._exceed_deadline)
+
+    def _exceed_deadline(self) -> None:
+        if not (self.is_leaving or self.is_over or self.is_halted):
+            self.host.event(self.pod, "Normal", DEADLINE_EXCEEDED.reason, DEADLINE_EXCEEDED.message)
+            self.end(DEADLINE_EXCEEDED, self.grace_ns)
+
     # Starting.
+
+    def _mount(self, retry_ns: int) -> None:
+        """Wait until every volume is there, then make the sandbox."""
+        if self.is_halted or self.is_leaving or self.is_over:
+            return
+        missing = self.volumes.missing()
+        if missing:
+            self.host.event(self.pod, "Warning", "FailedMount", missing)
+            self.host.loop.after(retry_ns, self._mount, min(2 * retry_ns, MOUNT_RETRY_MAX_NS))
+        else:
+            self.host.loop.after(self.host.draw_ns(self.host.times.sandbox_s), self._sandbox_ready)
 
     def _sandbox_ready(self) -> None:
         if self.is_halted or self.is_leaving:
@@ -147,21 +205,13 @@ class PodWorker:
         if phase in TERMINAL_PHASES:
             self.is_over = True
             self._leave_sandbox()
-        else:
-            self._stop_needless_sidecars()
+        elif any(
+            container.shall_restart(self.restart_policy) for container in self.containers if not container.is_init
+        ):
             self.advance()
-
-    def _stop_needless_sidecars(self) -> None:
-        """Sidecars end when every other container has ended for good."""
-        regular = [container for container in self.containers if not container.is_init]
-        if any(container.termination is None or self._shall_run(container) for container in regular):
-            return
-        for container in self.containers:
-            stopper.stop(self, container, self._grace_ns(), f"Stopping container {container.name}")
-
-    def _grace_ns(self) -> int:
-        grace_s: int = self.pod["spec"].get("terminationGracePeriodSeconds", DEFAULT_GRACE_S)
-        return grace_s * SECOND_NS
+        else:
+            # Everything else has ended for good: sidecars end, too.
+            stopper.stop_all(self, self.grace_ns)
 
     def advance(self) -> None:
         """Start the next container that may start, one at a time."""
@@ -176,35 +226,32 @@ class PodWorker:
     def _candidates(self) -> Iterator[Container]:
         """Containers that are to run now and do not: init containers in order, then all others."""
         for container in self.containers:
-            if container.is_init:
-                if container.is_sidecar:
-                    if not container.is_running:
-                        yield container
-                    if not container.is_started and not is_initialized(self.containers):
-                        return
-                elif not container.has_succeeded:
-                    if not container.is_running and self._shall_run(container):
-                        yield container
+            shall_run = container.is_noticed and container.shall_restart(self.restart_policy)
+            if not container.is_init:
+                if not container.is_running and shall_run:
+                    yield container
+            elif container.is_sidecar:
+                if not container.is_running:
+                    yield container
+                if not container.is_started and not is_initialized(self.containers):
                     return
-            elif not container.is_running and self._shall_run(container):
-                yield container
-
-    def _shall_run(self, container: Container) -> bool:
-        if not container.is_noticed:
-            return False
-        ended = container.termination
-        if ended is None or self.restart_policy == "Always":
-            return True
-        return self.restart_policy == "OnFailure" and ended.exit_code != 0
+            elif not container.has_succeeded and not is_initialized(self.containers):
+                if not container.is_running and shall_run:
+                    yield container
+                return
 
     def _may_start_now(self, container: Container) -> bool:
         """Whether no wait holds the container; if one does, come back when it is over."""
+        if container.recheck is not None and container.recheck.is_pending:
+            return False
         now_ns = self.host.loop.now_ns
         if container.image_failed_ns:
             left_ns = remaining_ns(container.image_backoff, container.image_failed_ns, now_ns)
             if left_ns:
                 text = f'Back-off pulling image "{container.spec["image"]}"'
-                self._wait(container, left_ns, "ImagePullBackOff", text, text, "Normal")
+                self.host.event(self.pod, "Normal", "BackOff", text, container.field_path)
+                self.host.event(self.pod, "Warning", "Failed", "Error: ImagePullBackOff", container.field_path)
+                self._wait(container, left_ns, "ImagePullBackOff", f"{text}: {container.image_error}")
             return not left_ns
         if container.termination is None:
             return True
@@ -213,17 +260,15 @@ class PodWorker:
             metadata = self.pod["metadata"]
             full_name = f"{metadata['name']}_{metadata['namespace']}({self.uid})"
             delay = go_duration_s(container.backoff.delay_ns)
+            text = f"Back-off restarting failed container {container.name} in pod {full_name}"
+            self.host.event(self.pod, "Warning", "BackOff", text, container.field_path)
             message = f"back-off {delay} restarting failed container={container.name} pod={full_name}"
-            event = f"Back-off restarting failed container {container.name} in pod {full_name}"
-            self._wait(container, left_ns, "CrashLoopBackOff", message, event, "Warning")
+            self._wait(container, left_ns, "CrashLoopBackOff", message)
         return not left_ns
 
-    def _wait(self, container: Container, left_ns: int, reason: str, message: str, event: str, event_type: str) -> None:
-        if container.recheck is not None and container.recheck.is_pending:
-            return
+    def _wait(self, container: Container, left_ns: int, reason: str, message: str) -> None:
         container.waiting_reason = reason
         container.waiting_message = message
-        self.host.event(self.pod, event_type, "BackOff", event, container.field_path)
         look_ns = min(left_ns, RECHECK_NS)
         look_ns += round(look_ns * JITTER * self.host.rng.random())
         container.recheck = self.host.loop.after(look_ns, self.sync)
@@ -236,18 +281,9 @@ class PodWorker:
         if container.process is None or self.is_halted:
             return
         container.is_noticed = True
-        specs = [spec for kind in KINDS if (spec := probe_spec(container.spec, kind)) is not None]
-        kinds = {spec.kind for spec in specs}
-        container.is_started = STARTUP not in kinds
-        container.is_ready = container.is_started and READINESS not in kinds
-        workers = [
-            ProbeWorker(self.host.loop, container, spec, self._probe_changed, self._probe_failed) for spec in specs
-        ]
-        self._probes[container.name] = workers
+        self.probes.begin(container)
         self.write_status()
-        for worker in workers:
-            if not self.is_leaving or worker.spec.kind == READINESS:
-                worker.start()
+        self.probes.ask(container)
         if container.is_sidecar:
             self.advance()
 
@@ -257,13 +293,19 @@ class PodWorker:
             return
         now_ns = self.host.loop.now_ns
         container.process = None
-        container.termination = Termination(exit_code, container.started_ns, now_ns, container.container_id, reason)
+        message = termination_message(container, exit_code)
+        run = (exit_code, container.started_ns, now_ns, container.container_id)
+        container.termination = Termination(*run, reason, message)
         container.is_noticed = False
-        _cancel_timers(container)
-        self.stop_probes(container)
-        if self.is_leaving:
-            stopper.check_stopped(self)
-        else:
+        container.cancel_timers()
+        container.end_sessions(EXIT_KILLED)
+        if container.log is not None:
+            container.log.end()
+        self.probes.stop(container)
+        if self.starting is container:
+            self.starting = None  # it ended before its postStart hook did
+        stopper.check_stopped(self)
+        if not self.is_leaving:
             self.host.loop.after(self.host.until_relist_ns(), self._noticed_exit, container)
 
     def _noticed_exit(self, container: Container) -> None:
@@ -278,50 +320,6 @@ class PodWorker:
         container.is_ready = container.is_started = False
         container.waiting_reason = container.waiting_message = ""
 
-    # Probes.
-
-    def _probe_changed(self, container: Container, spec: ProbeSpec, is_good: bool) -> None:
-        if spec.kind == READINESS:
-            container.is_ready = is_good
-            self.write_status()
-        elif not is_good:
-            grace_ns = self._grace_ns() if spec.grace_s is None else spec.grace_s * SECOND_NS
-            text = f"Container {container.name} failed {spec.kind} probe, will be restarted"
-            stopper.stop(self, container, grace_ns, text)
-        elif spec.kind == STARTUP:
-            self._started_up(container)
-
-    def _started_up(self, container: Container) -> None:
-        workers = self._probes[container.name]
-        container.is_started = True
-        container.is_ready = all(worker.spec.kind != READINESS for worker in workers)
-        self.write_status()
-        for worker in workers:
-            worker.tick()
-        if container.is_sidecar:
-            self.advance()
-
-    def _probe_failed(self, container: Container, spec: ProbeSpec, answer: Answer | None) -> None:
-        text = f"{spec.kind.capitalize()} probe failed: {failure_text(spec, answer, self.pod_ip)}"
-        self.host.event(self.pod, "Warning", "Unhealthy", text, container.field_path)
-
-    def stop_probes(self, container: Container, *kinds: str) -> None:
-        """Stop the probes of a container: those of ``kinds``, or all."""
-        for worker in self._probes.get(container.name, ()):
-            if not kinds or worker.spec.kind in kinds:
-                worker.stop()
-
-    def stop_killing_probes(self) -> None:
-        """The pod is leaving: only readiness is still asked."""
-        for container in self.containers:
-            self.stop_probes(container, LIVENESS, STARTUP)
-
-    def wake_probes(self) -> None:
-        """A program's health may have changed: ask again where asking had stopped."""
-        for container in self.containers:
-            for worker in self._probes.get(container.name, ()):
-                worker.wake()
-
     # What the API is told.
 
     def write_status(self) -> str:
@@ -329,12 +327,34 @@ class PodWorker:
         stored = self.host.client.get("pods", self.pod["metadata"]["namespace"], self.pod["metadata"]["name"])
         is_mine = stored is not None and stored["metadata"]["uid"] == self.uid
         base = stored if stored is not None and is_mine else self.pod
-        facts = PodFacts(self._start_ns, self.host.ip, self.pod_ip, self.has_sandbox, self.is_leaving)
+        ending = self.ending if self.is_over else None
+        facts = PodFacts(self._start_ns, self.host.ip, self.pod_ip, self.has_sandbox, self.is_leaving, ending)
         status = pod_status(base, self.containers, facts, self.host.loop.now_ns)
         if is_mine and self.host.is_connected and not self.is_halted and status != base.get("status"):
             self.pod = self.host.client.set_status("pods", base, status)
         phase: str = status["phase"]
         return phase
+
+    def finish_leaving(self) -> None:
+        """Everything has stopped for good: last status, and the end of the object if it is being deleted."""
+        self.is_over = True
+        self._leave_sandbox()
+        if self.is_gone:
+            self._forget()
+            return
+        is_deleted = "deletionTimestamp" in self.pod["metadata"]
+        if self.ending is not None or any(container.termination is not None for container in self.containers):
+            for container in self.containers:
+                if container.termination is None:
+                    container.termination = LOST
+                    self.settle_exit(container)
+            self.write_status()
+        if is_deleted:
+            self._remove_later()
+
+    def _remove_later(self) -> None:
+        self._is_removing = True
+        self.host.loop.after(self.host.until_relist_ns(), self.remove_object)
 
     def remove_object(self) -> None:
         """The last step of a graceful deletion."""
@@ -350,34 +370,17 @@ class PodWorker:
         if self.is_gone:
             self._forget()
 
-    def finish_leaving(self) -> None:
-        """Everything has stopped after a deletion: last status, then the end of the object."""
-        self.is_over = True
-        self._leave_sandbox()
-        if self.is_gone:
-            self._forget()
-            return
-        if any(container.termination is not None for container in self.containers):
-            self.write_status()
-        self.host.loop.after(self.host.until_relist_ns(), self.remove_object)
-
     def _forget(self) -> None:
         self.host.logs.forget(self.uid, [container.name for container in self.containers])
         self.host.forget(self.uid)
 
     def _leave_sandbox(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
         self.host.programs.forget(self.uid, [container.name for container in self.containers])
+        self.host.outside.forget(self.uid)
         if self.pod_ip and self.pod_ip != self.host.ip:
             self.host.addresses.give_back(self.pod_ip)
-
-
-def _cancel_timers(container: Container) -> None:
-    for timer in container.signals:
-        timer.cancel()
-    container.signals.clear()
-    if container.recheck is not None:
-        container.recheck.cancel()
-        container.recheck = None
 
 
 def _containers(pod: Object) -> list[Container]:

@@ -11,9 +11,11 @@ from typing import Any
 
 from labs.api.store import Object
 from labs.dataplane.kubelet.containers import Container
+from labs.dataplane.kubelet.ending import Ending
 from labs.units import rfc3339
 
 OWN_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")
+DISRUPTION_TARGET = "DisruptionTarget"
 TERMINAL_PHASES = ("Succeeded", "Failed")
 
 
@@ -27,6 +29,8 @@ class PodFacts:
     is_sandbox_ready: bool
     is_leaving: bool
     """Whether the pod is being stopped for good."""
+    ending: Ending | None = None
+    """Why the kubelet itself ended the pod, once everything in it has stopped."""
 
 
 def pod_phase(containers: Sequence[Container], restart_policy: str, is_leaving: bool) -> str:
@@ -55,7 +59,7 @@ def _init_phase(init: Sequence[Container], restart_policy: str) -> str | None:
                 return "Pending"
         elif container.has_succeeded:
             continue
-        elif container.termination is not None and restart_policy == "Never":
+        elif container.termination is not None and not container.shall_restart(restart_policy):
             return "Failed"
         else:
             return "Pending"
@@ -73,11 +77,9 @@ def _stopped_phase(regular: Sequence[Container], restart_policy: str, is_leaving
     have_succeeded = all(c.has_succeeded for c in regular)
     if is_leaving:
         return "Succeeded" if have_succeeded else "Failed"
-    if restart_policy == "Always":
+    if any(c.shall_restart(restart_policy) for c in regular):
         return "Running"
-    if have_succeeded:
-        return "Succeeded"
-    return "Failed" if restart_policy == "Never" else "Running"
+    return "Succeeded" if have_succeeded else "Failed"
 
 
 def condition_values(
@@ -85,12 +87,15 @@ def condition_values(
 ) -> list[dict[str, str]]:
     """The kubelet's conditions in upstream's order: type, status and, where there is one, reason and message."""
     containers_ready = _containers_ready(containers, phase)
-    return [
+    values = [
         _condition("PodReadyToStartContainers", facts.is_sandbox_ready),
         _initialized([] if is_initialized(containers) else [c for c in containers if c.is_init], phase),
         _ready(containers_ready, gates, old),
         {**containers_ready, "type": "ContainersReady"},
     ]
+    if facts.ending is not None and facts.ending.is_disruption:
+        values.append(_condition(DISRUPTION_TARGET, True, "TerminationByKubelet", facts.ending.message))
+    return values
 
 
 def _condition(type: str, is_true: bool, reason: str = "", message: str = "") -> dict[str, str]:
@@ -145,6 +150,9 @@ def pod_status(pod: Object, containers: Sequence[Container], facts: PodFacts, no
     old = pod.get("status") or {}
     spec = pod["spec"]
     phase = pod_phase(containers, spec.get("restartPolicy", "Always"), facts.is_leaving)
+    ending = facts.ending
+    if ending is not None:
+        phase = "Failed"
     if old.get("phase") in TERMINAL_PHASES:
         phase = old["phase"]
     values = condition_values(containers, phase, facts, spec.get("readinessGates") or (), old)
@@ -166,6 +174,8 @@ def pod_status(pod: Object, containers: Sequence[Container], facts: PodFacts, no
     for kept in ("qosClass", "nominatedNodeName", "reason", "message"):
         if kept in old:
             status[kept] = old[kept]
+    if ending is not None:
+        status |= {"reason": ending.reason, "message": ending.message}
     return status
 
 
@@ -186,4 +196,5 @@ def _merge_conditions(
             "lastTransitionTime": known["lastTransitionTime"] if known and has_same_status else now,
         }
         merged.append(condition | {key: value[key] for key in ("reason", "message") if key in value})
-    return merged + [item for item in old if item["type"] not in OWN_CONDITIONS]
+    own = {*OWN_CONDITIONS, *(value["type"] for value in values)}
+    return merged + [item for item in old if item["type"] not in own]

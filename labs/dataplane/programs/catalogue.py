@@ -56,7 +56,7 @@ class CallModel:
 class Entry:
     """One row. The fields about requests hold for servers only."""
 
-    kind: Literal["server", "shopper", "fortio", "idle"] = "idle"
+    kind: Literal["server", "shopper", "canary", "fortio", "stress", "idle"] = "idle"
     about: str = ""
     cpu_ms: float = 1.0
     cv: float = 1.0
@@ -64,6 +64,8 @@ class Entry:
     wait_ms: float = 0.0
     """Waiting without CPU, with the same spread."""
     response_bytes: int = 1000
+    port: int = 8080
+    """Where it listens when its container names no port."""
     error_rate: float = 0.0
     workers: int = 16
     queue_limit: int = 128
@@ -95,7 +97,7 @@ class Entry:
 
 
 _CHOICES = {
-    "kind": ("server", "shopper", "fortio", "idle"),
+    "kind": ("server", "shopper", "canary", "fortio", "stress", "idle"),
     "shape": ("exponential", "lognormal", "gamma", "fixed"),
     "on_term": ("exit", "drain", "ignore"),
 }

@@ -41,9 +41,9 @@ def parse_ab(arguments: Sequence[str]) -> LoadPlan:
     options, rest = _options(arguments, flags="krqdSvVih", valued="ncstpTHCAuXPbBewxyzgmfZE")
     if len(rest) != 1 or "://" not in rest[0]:
         raise UsageError("ab: wrong number of arguments\nUsage: ab [options] [http[s]://]hostname[:port]/path")
-    requests = round(_number("ab", "-n", options.get("n", "50000" if "t" in options else "1")))
-    concurrency = round(_number("ab", "-c", options.get("c", "1")))
-    timeout_s = _number("ab", "-s", options.get("s", "30"))
+    requests = round(parse_number("ab", "-n", options.get("n", "50000" if "t" in options else "1")))
+    concurrency = round(parse_number("ab", "-c", options.get("c", "1")))
+    timeout_s = parse_number("ab", "-s", options.get("s", "30"))
     if concurrency > requests:
         raise UsageError("ab: Cannot use concurrency level greater than total number of requests")
     if requests < 1 or concurrency < 1:
@@ -64,17 +64,18 @@ def parse_fortio(arguments: Sequence[str]) -> LoadPlan:
             rest.append(word)
     if len(rest) != 1:
         raise UsageError("fortio: Error: fortio load needs a url or destination")
-    qps = _number("fortio", "-qps", options.get("qps", "8"))
-    connections = round(_number("fortio", "-c", options.get("c", "4")))
+    qps = parse_number("fortio", "-qps", options.get("qps", "8"))
+    connections = round(parse_number("fortio", "-c", options.get("c", "4")))
     if not qps or not connections:
         raise UsageError("fortio: use a -qps and a -c above 0")
     length_s = parse_duration(options.get("t", "5s")) / SECOND_NS
-    requests = round(_number("fortio", "-n", options.get("n", "0"))) or max(1, round(qps * length_s))
+    requests = round(parse_number("fortio", "-n", options.get("n", "0"))) or max(1, round(qps * length_s))
     timeout_s = parse_duration(options.get("timeout", "3s")) / SECOND_NS
     return LoadPlan(rest[0], requests, connections, qps, timeout_s, True)
 
 
-def _number(program: str, option: str, text: str) -> float:
+def parse_number(program: str, option: str, text: str) -> float:
+    """A number from 0 up. Raises UsageError that names the program and its option."""
     try:
         number = float(text)
     except ValueError:
@@ -107,10 +108,10 @@ def rate_profile(environment: dict[str, str]) -> RateProfile:
     """
     steps = environment.get("PROFILE", "")
     if not steps:
-        return RateProfile.constant(_number("shopper", "RATE_PER_S", environment.get("RATE_PER_S", "10")))
+        return RateProfile.constant(parse_number("shopper", "RATE_PER_S", environment.get("RATE_PER_S", "10")))
     pairs = [step.strip().rpartition(":") for step in steps.split(",")]
     starts = tuple(parse_duration(start) / SECOND_NS for start, _, _ in pairs)
-    rates = tuple(_number("shopper", "PROFILE", rate) for _, _, rate in pairs)
+    rates = tuple(parse_number("shopper", "PROFILE", rate) for _, _, rate in pairs)
     period = environment.get("PROFILE_PERIOD")
     period_s = parse_duration(period) / SECOND_NS if period else None
     ends = (*starts, *([period_s] if period_s is not None else []))
@@ -183,10 +184,11 @@ class LoadPrograms:
 
     def __init__(self, network: Network, ledger: Ledger, sample_every: int = 0) -> None:
         self._network = network
-        self._ledger = ledger
+        self.ledger = ledger
         self._sample_every = sample_every
 
-    def _connect(self, around: Surroundings, url: str, policy: Policy) -> tuple[Connection, str]:
+    def connect(self, around: Surroundings, url: str, policy: Policy) -> tuple[Connection, str]:
+        """A client of ``url`` in this container, and the name of its source. Raises UsageError for an unknown host."""
         metadata = around.pod["metadata"]
         name = f"{metadata['namespace']}/{metadata['name']}"
         stream = f"{name}/{around.restart_count}"
@@ -200,13 +202,13 @@ class LoadPrograms:
         """Visitors at a rate that does not care how the shop does. Raises UsageError for a wrong variable."""
         variables = around.environment
         profile = rate_profile(variables)
-        timeout_s = _number("shopper", "TIMEOUT_S", variables.get("TIMEOUT_S", "10"))
+        timeout_s = parse_number("shopper", "TIMEOUT_S", variables.get("TIMEOUT_S", "10"))
         url = variables.get("TARGET_URL", "http://frontend")
-        connection, name = self._connect(around, url, Policy(timeout_ns=to_ns(timeout_s)))
+        connection, name = self.connect(around, url, Policy(timeout_ns=to_ns(timeout_s)))
         rng = around.streams.numpy(f"arrivals/{name}/{around.restart_count}")
         source = OpenLoop(
             around.loop,
-            self._ledger,
+            self.ledger,
             name,
             connection.target,
             connection.client,
@@ -219,16 +221,16 @@ class LoadPrograms:
 
     def ab(self, around: Surroundings, entry: Entry, plan: LoadPlan) -> LoadProcess:
         """``ab``: exactly n requests, c at a time."""
-        connection, name = self._connect(around, plan.url, _policy(plan))
+        connection, name = self.connect(around, plan.url, _policy(plan))
         source = ClosedLoop(
             around.loop,
-            self._ledger,
+            self.ledger,
             name,
             connection.target,
             connection.client,
             plan.requests,
             plan.concurrency,
-            on_done=lambda: process.finish(ab_report(plan, self._ledger, source)),
+            on_done=lambda: process.finish(ab_report(plan, self.ledger, source)),
             sample_every=self._sample_every,
         )
         process = LoadProcess(around, entry, connection, source, source.start)
@@ -237,17 +239,17 @@ class LoadPrograms:
 
     def fortio(self, around: Surroundings, entry: Entry, plan: LoadPlan) -> LoadProcess:
         """``fortio load``: a constant rate over kept connections."""
-        connection, name = self._connect(around, plan.url, _policy(plan))
+        connection, name = self.connect(around, plan.url, _policy(plan))
         source = ConstantRate(
             around.loop,
-            self._ledger,
+            self.ledger,
             name,
             connection.target,
             connection.client,
             plan.qps,
             plan.concurrency,
             plan.requests,
-            on_done=lambda: process.finish(fortio_report(plan, self._ledger, source)),
+            on_done=lambda: process.finish(fortio_report(plan, self.ledger, source)),
             sample_every=self._sample_every,
         )
         process = LoadProcess(around, entry, connection, source, source.start)

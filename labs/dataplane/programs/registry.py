@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from labs.dataplane.process import Process, Surroundings
+from labs.dataplane.programs.canary import Canaries
 from labs.dataplane.programs.catalogue import Entry, entry_for, program_name
-from labs.dataplane.programs.idle import IdleProcess, Plan, plan_of
+from labs.dataplane.programs.idle import IdleProcess, Plan
 from labs.dataplane.programs.load import LoadPrograms, parse_ab, parse_fortio
 from labs.dataplane.programs.server import Servers
+from labs.dataplane.programs.shell import ShellProcess
+from labs.dataplane.programs.stress import StressProcess, parse_stress, parse_vish
+from labs.dataplane.shell.session import script_of
 from labs.errors import UsageError
 from labs.units import SECOND_NS, to_ns
 
@@ -23,9 +27,10 @@ class ImagePrograms:
     A command line that a shell understands goes before the image's own program, as in a container.
     """
 
-    def __init__(self, servers: Servers, loads: LoadPrograms) -> None:
+    def __init__(self, servers: Servers, loads: LoadPrograms, canaries: Canaries) -> None:
         self.servers = servers
-        self._loads = loads
+        self.loads = loads
+        self.canaries = canaries
 
     def create(self, surroundings: Surroundings) -> Process:
         """A process that is not started yet; one that cannot run says why in its log and exits 1."""
@@ -44,18 +49,25 @@ class ImagePrograms:
         arguments = around.arguments
         command = arguments[0].rpartition("/")[2] if arguments else ""
         if command == "ab":
-            return self._loads.ab(around, entry, parse_ab(arguments[1:]))
+            return self.loads.ab(around, entry, parse_ab(arguments[1:]))
         if entry.kind == "fortio":
             words = arguments[1:] if command == "fortio" else arguments
             if words[:1] == ["load"]:
-                return self._loads.fortio(around, entry, parse_fortio(words[1:]))
-        plan = plan_of(arguments) if around.container.get("command") or entry.kind == "idle" else None
-        if plan is not None:
-            return _idle(around, entry, plan)
+                return self.loads.fortio(around, entry, parse_fortio(words[1:]))
+        if entry.kind == "stress" or command in ("stress", "stress-ng"):
+            is_named = command in ("stress", "stress-ng")
+            is_stress = is_named or any(word.startswith("--") for word in arguments)
+            plan = parse_stress(arguments[is_named:]) if is_stress else parse_vish(arguments)
+            return StressProcess(around, plan, self.servers.shape_of(around))
+        script = script_of(arguments) if around.container.get("command") or entry.kind == "idle" else None
+        if script is not None:
+            return ShellProcess(around, entry, script)
         if entry.kind == "server":
             return self.servers.create(around, entry)
         if entry.kind == "shopper":
-            return self._loads.shopper(around, entry)
+            return self.loads.shopper(around, entry)
+        if entry.kind == "canary":
+            return self.canaries.create(around, entry)
         if program_name(around.container["image"]) == "busybox" and not arguments:
             return _idle(around, entry, Plan(0))
         return _idle(around, entry, _unknown(around), startup_ns=to_ns(entry.startup_s))

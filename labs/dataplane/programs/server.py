@@ -18,7 +18,6 @@ from labs.units import MILLISECOND_NS, to_ns
 _MIB = 1024**2
 _EXIT_NS = 20 * MILLISECOND_NS
 """From the signal to the end of a process that does not drain."""
-DEFAULT_PORT = 8080
 
 
 class Service:
@@ -42,11 +41,11 @@ class Service:
             self.process.check(check, answer)
 
 
-def container_ports(container: dict[str, object]) -> tuple[int, ...]:
-    """The ports that a server listens on: those that its container names, else 8080."""
+def container_ports(container: dict[str, object], default: int) -> tuple[int, ...]:
+    """The ports that a server listens on: those that its container names, else its program's own."""
     entries = container.get("ports")
     ports = tuple(int(entry["containerPort"]) for entry in entries) if isinstance(entries, list) else ()
-    return ports or (DEFAULT_PORT,)
+    return ports or (default,)
 
 
 def shape_of(container: dict[str, object], node_vcpus: int) -> CpuShape:
@@ -92,10 +91,27 @@ class ServerProcess:
         around, entry = self._surroundings, self._entry
         self._started_ns = around.loop.now_ns
         self._service.station.stop_accepting()
+        self._service.station.set_ceiling(*self._memory_ceiling())
         for port in self._service.ports:
             self._network.listen(port, self._service.listener)
         factor = around.streams.python("startup").lognormvariate(0.0, entry.startup_sigma)
-        self._timer = around.loop.after(to_ns(entry.startup_s * factor / self._service.speed), self._listen)
+        startup_ns = to_ns(entry.startup_s * factor / self._service.speed)
+        limit, base = around.memory_limit_bytes, entry.memory_mib * _MIB
+        if limit is not None and base > limit:
+            # Memory is taken evenly while the program loads, and the limit is met on the way.
+            self._timer = around.loop.after(round(startup_ns * limit / base), around.run_out_of_memory)
+        else:
+            self._timer = around.loop.after(startup_ns, self._listen)
+
+    def _memory_ceiling(self) -> tuple[int | None, Callable[[], None]]:
+        """How many calls fit into the memory limit (None: all), and what the next one does."""
+        around, entry = self._surroundings, self._entry
+        limit = around.memory_limit_bytes
+        if limit is None or not entry.memory_mib_per_call:
+            return None, around.run_out_of_memory
+        room = int((limit - entry.memory_mib * _MIB) / (entry.memory_mib_per_call * _MIB))
+        fits = room >= self._capacity
+        return (None if fits else max(0, room)), around.run_out_of_memory
 
     def _listen(self) -> None:
         ports = ", ".join(str(port) for port in self._service.ports)
@@ -136,9 +152,11 @@ class ServerProcess:
             self._timer.cancel()
 
     def check(self, check: Check, answer: Callable[[Answer], None]) -> None:
-        """Refused while nothing listens; no answer while the accept queue is full or the process stands still."""
+        """Refused where and while nothing listens; no answer while the accept queue is full or the process stands."""
         station = self._service.station
-        if self._is_gone or not station.is_open:
+        if check.kind != "exec" and check.port not in self._service.ports:
+            answer(Answer(is_refused=True))
+        elif self._is_gone or not station.is_open:
             if not self._is_gone or station.is_refusing:
                 answer(Answer(is_refused=True))
         elif check.kind == "exec" or (not station.is_paused and station.inside < self._capacity):
@@ -156,7 +174,11 @@ class ServerProcess:
     def memory_bytes(self, now_ns: int) -> int:
         """A base, and what the calls inside hold."""
         entry = self._entry
-        return round((entry.memory_mib + entry.memory_mib_per_call * self._service.station.inside) * _MIB)
+        held = entry.memory_mib + entry.memory_mib_per_call * self._service.station.inside
+        if self._service.station.is_open or not entry.startup_s:
+            return round(held * _MIB)
+        loaded = min(1.0, (now_ns - self._started_ns) / to_ns(entry.startup_s))
+        return round(held * loaded * _MIB)
 
 
 class Servers:
@@ -176,6 +198,10 @@ class Servers:
             service = self._services[key] = self._new_service(around, entry)
         service.process = ServerProcess(around, entry, service, self._network)
         return service.process
+
+    def shape_of(self, around: Surroundings) -> CpuShape:
+        """The CPU of a container on its node."""
+        return shape_of(around.container, self._vcpus_of(around.place.node))
 
     def station(self, uid: str, container: str) -> Station | None:
         """The station of a container that serves, for faults; None when it does not."""
@@ -197,7 +223,7 @@ class Servers:
         metadata = around.pod["metadata"]
         name = metadata["name"]
         connections = tuple(self._connect(around, call) for call in entry.calls)
-        shape = shape_of(around.container, self._vcpus_of(around.place.node))
+        shape = self.shape_of(around)
         station = Station(
             around.loop,
             name,
@@ -211,7 +237,7 @@ class Servers:
             index=self._ledger.add_place(name, service_label(around), around.place.zone),
         )
         speed = min(1.0, shape.slots * shape.speed)
-        return Service(station, around.place, container_ports(around.container), connections, speed)
+        return Service(station, around.place, container_ports(around.container, entry.port), connections, speed)
 
     def _connect(self, around: Surroundings, call: CallModel) -> Connection:
         metadata = around.pod["metadata"]

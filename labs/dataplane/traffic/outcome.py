@@ -41,7 +41,8 @@ class Outcome(IntEnum):
 
 _STATUS = (200, 500, 502, 503, 504, 0, 0, 0, 0, 0, 502, 503, 504, 0)
 
-OK = int(Outcome.OK)
+OK, APP_500, APP_503 = int(Outcome.OK), int(Outcome.APP_500), int(Outcome.APP_503)
+REFUSED, RESET = int(Outcome.REFUSED), int(Outcome.RESET)
 """Plain integers for the hot path, where an enum member costs several times as much."""
 
 RETRYABLE = frozenset(

@@ -1,4 +1,4 @@
-"""Where requests come from: open loop (shoppers), closed loop (``ab``), constant rate (``fortio``).
+"""Where requests come from: open loop (shoppers), closed loop (``ab``), constant rate (``fortio``), a beat (canary).
 
 The latency of a request counts from its *intended* time, so a source that falls behind does not hide
 the wait (coordinated omission).
@@ -22,7 +22,7 @@ _ABANDONED = int(Outcome.ABANDONED)
 
 
 class Source:
-    """Base of the three: issues requests and enters their ends in the ledger."""
+    """Base of the four: issues requests and enters their ends in the ledger."""
 
     def __init__(
         self, loop: Loop, ledger: Ledger, name: str, service: str, client: Client, sample_every: int = 0
@@ -75,6 +75,47 @@ class Source:
             call.is_open = False
             self._ledger.record(self, call, self._loop.now_ns, _ABANDONED)
         self._client.reset()
+
+
+class SingleRequests(Source):
+    """Requests one by one, each with somebody who wants to know its end (``curl``)."""
+
+    def __init__(self, loop: Loop, ledger: Ledger, name: str, service: str, client: Client) -> None:
+        super().__init__(loop, ledger, name, service, client)
+        self._asking: dict[Call, Callable[[Call, int], None]] = {}
+
+    def ask(self, ended: Callable[[Call, int], None]) -> Callable[[], None]:
+        """Send a request now; ``ended`` is called with its last attempt and outcome. Returns what abandons it."""
+        now_ns = self._loop.now_ns
+        call = Call(self._client, None, now_ns, now_ns)
+        self._open[call] = None
+        asking = self._asking
+        asking[call] = ended
+        self.arrived += 1
+        self._client.begin(call)
+        return lambda: asking.update({each: _nobody for each, who in asking.items() if who is ended})
+
+    def answered(self, call: Call, at_ns: int, outcome: int) -> None:
+        """A request ended; whoever asked is told at that time."""
+        super().answered(call, at_ns, outcome)
+        self._loop.at(at_ns, self._tell, call, outcome)
+
+    def _tell(self, call: Call, outcome: int) -> None:
+        self._asking.pop(call, _nobody)(call, outcome)
+
+    def replaced(self, call: Call, by: Call) -> None:
+        """A request goes into its next attempt."""
+        super().replaced(call, by)
+        self._asking[by] = self._asking.pop(call)
+
+    def stop(self) -> None:
+        """Nobody waits any more."""
+        self._asking.clear()
+        super().stop()
+
+
+def _nobody(call: Call, outcome: int) -> None:
+    """Whoever asked has gone."""
 
 
 class OpenLoop(Source):
@@ -227,3 +268,45 @@ class ConstantRate(Source):
             self._loop.post(max(at_ns, self._intended_ns(following)), self._send, following)
         elif self.arrived == self._requests and not self._open and self._on_done is not None:
             self._loop.at(self.finished_ns, self._on_done)
+
+
+class Beat(Source):
+    """One request at each whole ``period_ns`` of the clock, whatever becomes of earlier ones.
+
+    ``on_end(intended_ns, at_ns, outcome)`` is called when the end of a request is known, which may lie a little ahead.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        ledger: Ledger,
+        name: str,
+        service: str,
+        client: Client,
+        period_ns: int,
+        on_end: Callable[[int, int, int], None],
+    ) -> None:
+        super().__init__(loop, ledger, name, service, client)
+        self._period_ns = period_ns
+        self._on_end = on_end
+        self._is_stopped = False
+
+    def start(self) -> None:
+        """The first request goes at the next whole period."""
+        periods = self._loop.now_ns // self._period_ns + 1
+        self._loop.post(periods * self._period_ns, self._tick, None)
+
+    def stop(self) -> None:
+        """No more requests; those under way are abandoned."""
+        self._is_stopped = True
+        super().stop()
+
+    def _tick(self, _: None) -> None:
+        if not self._is_stopped:
+            self._loop.post(self._loop.now_ns + self._period_ns, self._tick, None)
+            self.issue(self._loop.now_ns)
+
+    def answered(self, call: Call, at_ns: int, outcome: int) -> None:
+        """A request ended."""
+        super().answered(call, at_ns, outcome)
+        self._on_end(call.intended_ns, at_ns, outcome)

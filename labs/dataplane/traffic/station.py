@@ -15,7 +15,7 @@ import numpy as np
 from labs.dataplane.traffic.call import Call, Span
 from labs.dataplane.traffic.cpu import Cpu, CpuShape
 from labs.dataplane.traffic.demand import BLOCK, Draws, Uniforms
-from labs.dataplane.traffic.outcome import OK, Outcome, answer_for
+from labs.dataplane.traffic.outcome import APP_500, APP_503, OK, REFUSED, RESET, answer_for
 from labs.dataplane.traffic.profile import Listener, Profile
 from labs.sim.loop import Loop
 
@@ -24,45 +24,26 @@ if TYPE_CHECKING:
 
 __all__ = ["Profile", "Station"]
 
-_APP_500 = int(Outcome.APP_500)
-_APP_503 = int(Outcome.APP_503)
-_REFUSED = int(Outcome.REFUSED)
-_RESET = int(Outcome.RESET)
-
 
 class Station:
     """Serves calls; told what to do by the kubelet and by faults, never by another station."""
 
-    __slots__ = (
-        "_capacity",
-        "_cold",
+    _IDENTITY = ("index", "name", "profile", "zone", "_loop", "_rng", "_uniforms")
+    _SIZES = ("_capacity", "_room", "_workers", "_ready_workers", "_cold", "_last_step", "_nominal_speed")
+    _CALLS = (
+        "_inside",
+        "_queue",
+        "_held",
         "_cpu",
         "_demands",
-        "_downstream",
-        "_extra_wait_ns",
-        "_first",
-        "_held",
-        "_inside",
-        "_is_paused",
-        "_is_simple",
-        "_last_step",
-        "_listener",
-        "_loop",
-        "_nominal_speed",
-        "_on_idle",
-        "_queue",
-        "_ready_workers",
-        "_rng",
-        "_sojourn_ns",
-        "_uniforms",
         "_waits",
-        "_workers",
+        "_downstream",
+        "_first",
         "departed",
-        "index",
-        "name",
-        "profile",
-        "zone",
+        "_sojourn_ns",
     )
+    _STATE = ("_listener", "_is_paused", "_is_simple", "_extra_wait_ns", "_on_idle", "_on_ceiling")
+    __slots__ = (*_IDENTITY, *_SIZES, *_CALLS, *_STATE)
 
     def __init__(
         self,
@@ -84,7 +65,8 @@ class Station:
         self.index = index
         self.profile = profile
         self._workers = workers
-        self._capacity = workers + queue_limit
+        self._room = self._capacity = workers + queue_limit
+        self._on_ceiling: Callable[[], None] | None = None
         self._cpu = Cpu(CpuShape(min(shape.slots, workers), shape.speed))
         self._nominal_speed = shape.speed
         self._rng = rng
@@ -123,13 +105,16 @@ class Station:
             self._start(call, now_ns)
         elif self._listener is not Listener.OPEN:
             if self._listener is Listener.REFUSING and call.is_open:
-                call.client.respond(call, _REFUSED)
+                call.client.respond(call, REFUSED)
         elif len(inside) < self._capacity:
             inside[call] = None
             call.due_ns = 0
             self._queue.append(call)
+        elif self._on_ceiling is not None:
+            self._on_ceiling()
+            call.client.respond(call, RESET)
         elif call.is_open:
-            call.client.respond(call, _APP_503)
+            call.client.respond(call, APP_503)
 
     def _start(self, call: Call, now_ns: int) -> None:
         """A worker takes the call and asks for its CPU time."""
@@ -177,7 +162,7 @@ class Station:
         if self._is_simple:
             self._go_on(call)
         elif self.profile.error_rate and self._uniforms.next() < self.profile.error_rate:
-            self._answer(call, _APP_500)
+            self._answer(call, APP_500)
         else:
             wait_ns = self._extra_wait_ns + (self._waits.next() if self._waits is not None else 0)
             call.due_ns = now_ns + wait_ns
@@ -269,7 +254,13 @@ class Station:
     def _set_ready(self) -> None:
         """Workers that may take an arriving call: none while closed or paused."""
         is_ready = self._listener is Listener.OPEN and not self._is_paused
-        self._ready_workers = self._workers if is_ready else 0
+        self._ready_workers = min(self._workers, self._capacity) if is_ready else 0
+
+    def set_ceiling(self, calls: int | None, exceeded: Callable[[], None]) -> None:
+        """Call ``exceeded`` when a call comes while ``calls`` are inside; None: the queue's own limit holds."""
+        self._capacity = self._room if calls is None else calls
+        self._on_ceiling = None if calls is None else exceeded
+        self._set_ready()
 
     def stop_accepting(self) -> None:
         """The listener closes: new calls are refused, the accepted ones are finished."""
@@ -291,7 +282,7 @@ class Station:
         self._listen(Listener.REFUSING)
         for call in self._lose_all():
             if call.is_open:
-                call.client.respond(call, _RESET)
+                call.client.respond(call, RESET)
 
     def vanish(self) -> None:
         """The host dies: as ``kill``, but nobody is told; callers find out by their time-outs."""

@@ -102,9 +102,11 @@ class ContainerInsightsPublisher:
             if service is not None and facts.has_condition(pod, "Ready"):
                 key = (pod["metadata"]["namespace"], service)
                 served[key] = served.get(key, 0) + 1
+        on_node: dict[str, list[Object]] = {}
+        for pod in pods:
+            on_node.setdefault(pod["spec"]["nodeName"], []).append(pod)
         for node in nodes:
-            on_node = [pod for pod in pods if pod["spec"]["nodeName"] == node["metadata"]["name"]]
-            self._sample_node(sample, node, on_node)
+            self._sample_node(sample, node, on_node.get(node["metadata"]["name"], []))
         _sample_cluster(sample, nodes, pods, served)
         if self._is_enhanced:
             for resource in ("deployments", "statefulsets"):

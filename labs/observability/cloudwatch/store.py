@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +35,13 @@ class MetricKey(NamedTuple):
 
 def metric_key(namespace: str, name: str, dimensions: Iterable[tuple[str, str]] = ()) -> MetricKey:
     """The key of a metric, whatever the order of its dimensions."""
-    return MetricKey(namespace, name, tuple(sorted(dimensions)))
+    return MetricKey(namespace, name, _in_order(tuple(dimensions)))
+
+
+@lru_cache(maxsize=65_536)
+def _in_order(dimensions: Dimensions) -> Dimensions:
+    # A pod has dozens of metrics with the same few sets: sorted once, and one tuple for all of them.
+    return tuple(sorted(dimensions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +55,25 @@ class Rows:
     maximum: NDArray[np.float64]
 
 
+_NO_TIMES: NDArray[np.int64] = np.empty((0, 2), np.int64)
+_NO_FIGURES: NDArray[np.float64] = np.empty((0, 4), np.float64)
+
+
 class _Series:
     """One unit's rows of one metric: (slot, readable from) and (count, sum, minimum, maximum)."""
 
-    __slots__ = ("_figures", "_new_figures", "_new_times", "_size", "_times", "newest_ns")
+    __slots__ = ("_figures", "_new", "_size", "_times", "newest_ns")
 
     def __init__(self) -> None:
-        self._times: NDArray[np.int64] = np.empty((0, 2), np.int64)
-        self._figures: NDArray[np.float64] = np.empty((0, 4), np.float64)
+        # A large cluster writes a quarter of a million series, of which few are ever read.
+        self._times = _NO_TIMES
+        self._figures = _NO_FIGURES
         self._size = 0
-        self._new_times: list[tuple[int, int]] = []
-        self._new_figures: list[tuple[float, float, float, float]] = []
+        self._new: list[tuple[int, int, float, float, float, float]] = []
         self.newest_ns = 0
 
     def add(self, slot_ns: int, available_ns: int, figures: tuple[float, float, float, float]) -> None:
-        self._new_times.append((slot_ns, available_ns))
-        self._new_figures.append(figures)
+        self._new.append((slot_ns, available_ns, *figures))
         if slot_ns > self.newest_ns:
             self.newest_ns = slot_ns
 
@@ -91,11 +101,10 @@ class _Series:
         return bool((self._times[: self._size, 1] <= as_of_ns).any())
 
     def _settle(self) -> None:
-        if self._new_times:
-            times = np.array(self._new_times, np.int64)
-            figures = np.array(self._new_figures, np.float64)
-            self._new_times.clear()
-            self._new_figures.clear()
+        if self._new:
+            times = np.array([row[:2] for row in self._new], np.int64)
+            figures = np.array([row[2:] for row in self._new], np.float64)
+            self._new.clear()
             self._append(times, figures)
 
     def _append(self, times: NDArray[np.int64], figures: NDArray[np.float64]) -> None:

@@ -1,0 +1,71 @@
+"""Validation of a container's resources.
+
+Source: kubernetes/kubernetes pkg/apis/core/validation/validation.go (ValidateContainerResourceRequirements,
+validateContainerResourceName, ValidateResourceQuantityValue).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labs.api import names
+from labs.api.quantity import parse_quantity
+from labs.api.strategies.rules import NOT_NEGATIVE
+from labs.api.strategy import FieldError, invalid, required
+
+STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+NOT_EXTENDED = "doesn't follow extended resource name standard"
+
+
+def validate_resources(resources: dict[str, Any], path: str) -> list[FieldError]:
+    """Names, amounts, and requests within limits."""
+    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+    problems: list[FieldError] = []
+    for name, amount in limits.items():
+        problems += _amount(name, amount, f"{path}.limits[{name}]")
+    for name, amount in requests.items():
+        problems += _amount(name, amount, f"{path}.requests[{name}]")
+        limit = limits.get(name)
+        if limit is None:
+            if not _is_overcommitable(name):
+                text = "Limit must be set for non overcommitable resources"
+                problems.append(required(f"{path}.limits", text))
+        elif not _is_overcommitable(name) and parse_quantity(limit) != parse_quantity(amount):
+            text = f"must be equal to {name} limit of {limit}"
+            problems.append(invalid(f"{path}.requests", str(amount), text))
+        elif parse_quantity(limit) < parse_quantity(amount):
+            why = f"must be less than or equal to {name} limit of {limit}"
+            problems.append(invalid(f"{path}.requests", str(amount), why))
+    return problems
+
+
+def _is_overcommitable(name: str) -> bool:
+    """Native resources are, huge pages and extended resources are not."""
+    is_native = "/" not in name or "kubernetes.io/" in name
+    return is_native and not name.startswith("hugepages-")
+
+
+def _amount(name: str, amount: Any, path: str) -> list[FieldError]:
+    problems = _resource_name(name, path)
+    quantity = parse_quantity(amount)
+    if quantity.sign < 0:
+        return [*problems, invalid(path, str(amount), NOT_NEGATIVE)]
+    is_extended = "/" in name and "kubernetes.io/" not in name
+    if is_extended and quantity.milli_value() % 1000:
+        problems.append(invalid(path, str(amount), "must be an integer"))
+    return problems
+
+
+def _resource_name(name: str, path: str) -> list[FieldError]:
+    problems = [invalid(path, name, text) for text in names.qualified_name(name)]
+    if problems:
+        return problems
+    if "/" not in name:
+        if name in STANDARD_RESOURCES or name.startswith("hugepages-"):
+            return []
+        return [
+            invalid(path, name, "must be a standard resource type or fully qualified"),
+            invalid(path, name, "must be a standard resource for containers"),
+        ]
+    is_extended = "kubernetes.io/" not in name and not name.startswith("requests.")
+    return [] if is_extended else [invalid(path, name, NOT_EXTENDED)]
