@@ -37,9 +37,9 @@ def script_of(arguments: Sequence[str]) -> syntax.Script | None:
         return syntax.literal(arguments)
     try:
         script = syntax.parse(arguments[2])
-    except syntax.SyntaxFault:
+        return script if all(_is_known(name) for name in syntax.command_names(script)) else None
+    except (syntax.SyntaxFault, RecursionError):
         return None
-    return script if all(_is_known(name) for name in syntax.command_names(script)) else None
 
 
 def _is_known(name: str) -> bool:

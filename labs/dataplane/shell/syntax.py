@@ -326,15 +326,48 @@ def _is_assignment(text: str) -> bool:
 
 
 def command_names(script: Script) -> Iterator[str]:
-    """The first word of every simple command in a script, as written."""
+    """The first word of every simple command in a script, as written; substitutions included.
+
+    Raises SyntaxFault for a substitution that is no script.
+    """
     for pipeline in script:
         for command in pipeline.commands:
+            for word in _words(command):
+                for text in substitutions(word):
+                    yield from command_names(parse(text))
             if isinstance(command, Simple):
                 if command.words:
                     yield command.words[0]
                 continue
             for part in _parts(command):
                 yield from command_names(part)
+
+
+def substitutions(word: str) -> Iterator[str]:
+    """The scripts that run before a word has its text: ``$(...)`` and back quotes, in double quotes too."""
+    position, is_in_quotes = 0, False
+    while position < len(word):
+        end = position + 1
+        if word[position] == "\\":
+            end += 1
+        elif word[position] == '"':
+            is_in_quotes = not is_in_quotes
+        elif word[position] == "`" or (word[position] == "'" and not is_in_quotes):
+            end = quoted_end(word, position)
+            if word[position] == "`":
+                yield word[position + 1 : end - 1]
+        elif word.startswith("$(", position) and not word.startswith("$((", position):
+            end = quoted_end(word, position)
+            yield word[position + 2 : end - 1]
+        position = end
+
+
+def _words(command: Command) -> tuple[str, ...]:
+    """What a command itself expands; what its parts do is theirs."""
+    if isinstance(command, Simple):
+        targets = tuple(redirect.target for redirect in command.redirects)
+        return () if command.is_literal else (*command.assignments, *command.words, *targets)
+    return command.words if isinstance(command, For) else ()
 
 
 def _parts(command: Loop | For | If | Group) -> list[Script]:
