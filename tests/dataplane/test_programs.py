@@ -282,3 +282,22 @@ def test_an_unknown_image_is_ready_after_its_start_and_prepares_for_a_while() ->
     assert status["containerStatuses"][0]["ready"]
     failures = [event for event in shop.client.list("events") if event["reason"] == "Unhealthy"]
     assert [event["message"] for event in failures] == ["Readiness probe failed: "]
+
+
+@pytest.mark.parametrize(
+    ("policy", "command", "phase"),
+    [
+        ("Never", ["perl", "-Mbignum=bpi", "-wle", "print bpi(2000)"], "Succeeded"),
+        ("OnFailure", ["sh", "-c", "python train.py"], "Succeeded"),
+        ("Always", ["python", "serve.py"], "Running"),
+        ("Never", None, "Running"),
+    ],
+)
+def test_an_unknown_command_of_a_pod_that_runs_to_its_end_ends_well(
+    policy: str, command: list[str] | None, phase: str
+) -> None:
+    shop = build_shop()
+    extra = {"command": command} if command else {}
+    shop.pod("task-0", "example.com/task:1", container=extra, restartPolicy=policy)
+    shop.run(20)
+    assert shop.client.require("pods", "default", "task-0")["status"]["phase"] == phase

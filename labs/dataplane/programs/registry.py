@@ -20,6 +20,9 @@ _MIB = 1024**2
 PREPARATION_NS = 2 * SECOND_NS
 """How long an init container of an unknown program runs."""
 
+TASK_NS = 5 * SECOND_NS
+"""How long an unknown command line of a pod that runs to its end takes."""
+
 
 class ImagePrograms:
     """Creates a process by image, command and catalogue.
@@ -74,11 +77,18 @@ class ImagePrograms:
 
 
 def _unknown(around: Surroundings) -> Plan:
-    """What a program without a model does: idles for ever; as an init container, which prepares, it ends well."""
-    steps = around.pod["spec"].get("initContainers") or ()
+    """What a program without a model does: idles for ever, or ends well where the pod waits for its end.
+
+    Those are init containers, which prepare, and command lines of a pod that does not start them again: a Job's work.
+    """
+    spec = around.pod["spec"]
     name = around.container["name"]
-    is_step = any(step["name"] == name and step.get("restartPolicy") != "Always" for step in steps)
-    return Plan(PREPARATION_NS) if is_step else Plan()
+    steps = spec.get("initContainers") or ()
+    if any(step["name"] == name for step in steps):
+        is_sidecar = around.container.get("restartPolicy") == "Always"
+        return Plan() if is_sidecar else Plan(PREPARATION_NS)
+    is_task = bool(around.arguments) and spec.get("restartPolicy") in ("Never", "OnFailure")
+    return Plan(TASK_NS) if is_task else Plan()
 
 
 def _idle(around: Surroundings, entry: Entry, plan: Plan, startup_ns: int = 0) -> IdleProcess:
