@@ -8,12 +8,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from jupyter_core.paths import jupyter_runtime_dir
+
 from labs.course.build import NOTEBOOKS
 from labs.course.kernels import CELL_TIMEOUT_S
 from labs.course.manifests import PROJECT_ROOT
 from labs.course.terminal import new_folder, terminal_environment
 
 CHECKS = (("ruff", "check", "."), ("mypy",), ("lint-imports", "--no-cache"))
+SOCKET_FOLDER_LENGTH_MAX = 50
+"""A socket's path has 103 characters at most, 50 of which are the name that Jupyter gives to a kernel's."""
 JUPYTER_CONFIG = Path(__file__).with_name("jupyter")
 """Settings of JupyterLab for the course: no pop-up that asks a server elsewhere for news."""
 PARALLEL = ("-n", "auto", "--dist", "loadscope")
@@ -43,9 +47,13 @@ def lab_arguments(notebooks: Sequence[Path]) -> list[str]:
     arguments = [f"--ServerApp.root_dir={NOTEBOOKS}", "--LabApp.extension_manager=readonly"]
     if notebooks:
         arguments.append(f"--LabApp.default_url=/lab/tree/{notebooks[0].name}")
-    if os.name == "posix":
+    if os.name == "posix" and len(jupyter_runtime_dir()) <= SOCKET_FOLDER_LENGTH_MAX:
         # Over TCP each kernel warns on the terminal that its port on this machine is not encrypted.
         arguments.append("--KernelManager.transport=ipc")
+    if os.name == "posix":
+        # A login shell, which Jupyter takes when it has no terminal itself, would set PATH anew.
+        shell = os.environ.get("SHELL") or "sh"
+        arguments.append(f"--ServerApp.terminado_settings={{'shell_command': [{shell!r}]}}")
     return arguments
 
 

@@ -99,6 +99,15 @@ for pod in client.CoreV1Api().list_namespaced_pod("shop").items:
 # Five `frontend` pods make the shop's pages, two `backend` pods know prices and stock, two `rds-proxy` pods lead to the
 # database, and `shoppers` plays the visitors. Why five of the same? Because pods die. Let us see.
 #
+# There is a third way to look: a page that shows nodes, pods, autoscalers, alarms and traffic while time passes. The next
+# cell shows a link to it. Open it beside this notebook if you like; looking changes nothing.
+
+# %%
+lab.live_view()
+
+# %% [markdown]
+# And a fourth: *File → New → Terminal*. `kubectl` and `aws` there talk to the cluster of the notebook that connected last.
+#
 # ## Kill one pod
 #
 # Before you break anything, write down what you expect; that is the habit that makes an experiment out of an accident. Take

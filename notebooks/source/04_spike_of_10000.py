@@ -83,6 +83,9 @@ lab = start_shop("kubernetes/shop")
 print(f"The shop is ready; in the lab it is {lab.now():%H:%M:%S}.")
 
 # %% [markdown]
+# If you like to see what follows as it happens, run `lab.live_view()` in a cell of its own: it shows a link to a page with
+# the nodes, the pods, the autoscalers and the alarms.
+#
 # What does the HPA want? Its manifest (the file that was applied) says so, and the Deployment's template says what each
 # frontend requests.
 

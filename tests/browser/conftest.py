@@ -48,12 +48,13 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page whose requests must all stay on this machine."""
-    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    page = context.new_page()
     foreign: list[str] = []
-    page.on("request", lambda request: foreign.append(request.url) if not is_local(request.url) else None)
+    context.on("request", lambda request: foreign.append(request.url) if not is_local(request.url) else None)
     yield page
     page.screenshot(path=PICTURES / "last.png")
-    page.close()
+    context.close()
     assert foreign == []
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from labs.cli import main
@@ -13,7 +14,15 @@ def test_jupyterlab_opens_the_first_lab_and_keeps_its_token() -> None:
     arguments = lab_arguments([Path("notebooks/01_first.ipynb"), Path("notebooks/02_second.ipynb")])
     assert "--LabApp.default_url=/lab/tree/01_first.ipynb" in arguments
     assert not any("token" in argument for argument in arguments)
-    assert ("--KernelManager.transport=ipc" in arguments) == (os.name == "posix")
+
+
+@pytest.mark.parametrize("length", [50, 51])
+def test_kernels_use_sockets_only_where_their_paths_are_short_enough(
+    length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", "/".ljust(length, "x"))
+    is_chosen = "--KernelManager.transport=ipc" in lab_arguments([])
+    assert is_chosen == (os.name == "posix" and length == 50)
 
 
 def test_jupyterlab_opens_without_notebooks_too() -> None:
