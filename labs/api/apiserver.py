@@ -199,7 +199,7 @@ class ApiServer(Served):
             raise errors.not_found(resource, name)
         strategy = self.rules(kind)
         new = self._merge_for_update(kind, _own_copy(obj, subresource), old, subresource)
-        if not subresource:
+        if not subresource or subresource in strategy.parts:
             strategy.default(new)
         if not keeps_fields:
             self._record_fields(kind, new, old, manager, subresource)
@@ -277,6 +277,8 @@ class ApiServer(Served):
             problems += changed + whole if strategy.compares_first else whole + changed
         elif subresource == "status":
             problems += strategy.validate_status(new, old)
+        elif subresource in strategy.parts:
+            problems += strategy.parts[subresource].validate(new, old)
         raise_invalid(kind, old["metadata"]["name"], problems)
 
     def _merge_for_update(self, kind: ResourceType, new: Object, old: Object, subresource: str) -> Object:
@@ -299,6 +301,9 @@ class ApiServer(Served):
         if subresource == "scale":
             kept = {**old, "metadata": dict(before)}
             return subresources.with_replicas(kind, kept, subresources.replicas_of(kind, new) or 0)
+        part = self.rules(kind).parts.get(subresource)
+        if part is not None:
+            return part.merge(new, {**old, "metadata": dict(before)})
         if subresource == "finalize":
             return {**old, "metadata": dict(before), "spec": new.get("spec", {})}
         if "status" in kind.subresources:
