@@ -149,7 +149,17 @@ BUILT_IN: tuple[ResourceType, ...] = (
         "pods",
         "po",
         categories=("all",),
-        subresources=("status", "binding", "eviction", "log", "attach", "exec", "portforward", "proxy", "ephemeralcontainers"),
+        subresources=(
+            "status",
+            "binding",
+            "eviction",
+            "log",
+            "attach",
+            "exec",
+            "portforward",
+            "proxy",
+            "ephemeralcontainers",
+        ),
         has_generation=True,
     ),
     _core(

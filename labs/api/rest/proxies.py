@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from labs import errors
 from labs.api.apiserver import ApiServer
@@ -71,17 +72,20 @@ def proxy(api: ApiServer, forwarder: Forwarder | None, request: Request, route: 
         raise errors.bad_request(f'invalid {route.type.kind.lower()} request "{route.name}"')
     if forwarder is None:
         raise errors.bad_request("no pod of this server can be reached")
-    if not route.path and request.method in ("GET", "HEAD"):
+    # The route is made of what stands between slashes; one at the end is part of what is asked for.
+    path = route.path + ("/" if request.path.endswith("/") and not route.path.endswith("/") else "")
+    if not path and request.method in ("GET", "HEAD"):
         return Response(301, {"Location": f"{request.path}/"}, b"")
     if route.type.resource == "nodes":
         api.require("nodes", "", name)
         if port not in ("", KUBELET_PORT):
             raise _unavailable(f"dial tcp {name}:{port}: connect: connection refused")
-        return _response(forwarder.ask_kubelet(name, route.path))
+        return _response(forwarder.ask_kubelet(name, path))
     find = _of_pod if route.type.resource == "pods" else _of_service
     address, number = find(api, route.namespace, name, port)
     deferred = Deferred()
-    deferred.abandon = forwarder.visit(address, number, route.path, deferred.settle)
+    query = f"?{urlencode(request.query, doseq=True)}" if request.query else ""
+    deferred.abandon = forwarder.visit(address, number, path + query, deferred.settle)
     return deferred
 
 

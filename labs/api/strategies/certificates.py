@@ -149,7 +149,8 @@ def _approve(sent: Object, old: Object) -> Object:
     asked = (sent.get("status") or {}).get("conditions") or []
     status = old.get("status") or {}
     kept = [item for item in status.get("conditions") or [] if item.get("type") not in DECISIONS]
-    return {**old, "status": {**status, "conditions": [*kept, *(item for item in asked if item["type"] in DECISIONS)]}}
+    decided = [item for item in asked if item.get("type") in DECISIONS]
+    return {**old, "status": {**status, "conditions": kept + decided}}
 
 
 CERTIFICATE_SIGNING_REQUEST = Strategy(
