@@ -6,12 +6,12 @@ import base64
 from typing import Any
 
 import pytest
+from api.conftest import CONTAINER, PODS, Server
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from conftest import CONTAINER, PODS, Server
 from labs.api.rest.message import Request, User
 
 FLOW_SCHEMAS = "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas"
