@@ -275,10 +275,10 @@ class ApiServer(Served):
             is_checked = not strategy.is_ratcheting and (new.get("spec") != old.get("spec") or "spec" not in new)
             whole = strategy.validate(new) if is_checked else []
             problems += changed + whole if strategy.compares_first else whole + changed
-        elif subresource == "status":
-            problems += strategy.validate_status(new, old)
         elif subresource in strategy.parts:
             problems += strategy.parts[subresource].validate(new, old)
+        elif subresource == "status":
+            problems += strategy.validate_status(new, old)
         raise_invalid(kind, old["metadata"]["name"], problems)
 
     def _merge_for_update(self, kind: ResourceType, new: Object, old: Object, subresource: str) -> Object:
@@ -296,14 +296,14 @@ class ApiServer(Served):
             after.pop(server_set, None)
             if server_set in before:
                 after[server_set] = before[server_set]
+        part = self.rules(kind).parts.get(subresource)
+        if part is not None:
+            return part.merge(new, {**old, "metadata": dict(before)})
         if subresource == "status":
             return _with_status(new, old, is_conditional=bool(asked))
         if subresource == "scale":
             kept = {**old, "metadata": dict(before)}
             return subresources.with_replicas(kind, kept, subresources.replicas_of(kind, new) or 0)
-        part = self.rules(kind).parts.get(subresource)
-        if part is not None:
-            return part.merge(new, {**old, "metadata": dict(before)})
         if subresource == "finalize":
             return {**old, "metadata": dict(before), "spec": new.get("spec", {})}
         if "status" in kind.subresources:

@@ -24,9 +24,6 @@ GROUP = "flowcontrol.apiserver.k8s.io"
 FLOW_SCHEMAS = f"flowschemas.{GROUP}"
 PRIORITY_LEVELS = f"prioritylevelconfigurations.{GROUP}"
 AUTO_UPDATE = "apf.kubernetes.io/autoupdate-spec"
-MANDATORY = ("exempt", "catch-all")
-"""Names of the priority levels and flow schemas that a server cannot be without."""
-
 _LEVELS = (
     ("system", 30, 33, 64, 6),
     ("node-high", 40, 25, 64, 6),
@@ -175,6 +172,14 @@ def default_objects() -> Iterator[tuple[str, Object]]:
 
 def _object(name: str, spec: dict[str, Any]) -> Object:
     return {"metadata": {"name": name, "annotations": {AUTO_UPDATE: "true"}}, "spec": spec}
+
+
+MANDATORY = {
+    (resource, obj["metadata"]["name"]): obj["spec"]
+    for resource, obj in default_objects()
+    if obj["metadata"]["name"] == "catch-all" or (resource, obj["metadata"]["name"]) == (FLOW_SCHEMAS, "exempt")
+}
+"""The specs, by resource and name, of what a server cannot be without."""
 
 
 def dangling(level: str, *, exists: bool, now_ns: int) -> dict[str, Any]:

@@ -127,6 +127,15 @@ def test_a_wrong_priority_level_is_refused(server: Server, spec: Any, text: str)
     assert [cause["field"] for cause in refused["details"]["causes"]] == [text]
 
 
+def test_what_the_server_cannot_be_without_stays_as_it_is(server: Server) -> None:
+    for path in (f"{FLOW_SCHEMAS}/exempt", f"{FLOW_SCHEMAS}/catch-all", f"{LEVELS}/catch-all"):
+        found = server.expect(200, "GET", path)
+        server.expect(200, "PUT", path, found)
+        key = "matchingPrecedence" if "matchingPrecedence" in found["spec"] else "type"
+        changed = {**found, "spec": {**found["spec"], key: 77 if key == "matchingPrecedence" else "Exempt"}}
+        server.expect(422, "PUT", path, changed)
+
+
 # Runtime classes.
 
 
@@ -195,6 +204,14 @@ def test_a_signing_request_names_who_asked_and_waits_for_approval(server: Server
     assert "may not remove a condition of type" in refused["message"]
     row = server.expect(200, "GET", REQUESTS, accept=TABLE)["rows"][0]["cells"]
     assert row == ["jane", "0s", "example.com/serving", "admin", "<none>", "Approved"]
+
+
+def test_a_signer_writes_a_certificate_and_no_decision(server: Server) -> None:
+    made = server.expect(201, "POST", REQUESTS, signing_request())
+    decision = {"type": "Approved", "status": "True"}
+    status = {"certificate": "Y2VydA==", "conditions": [decision]}
+    signed = server.expect(200, "PUT", f"{REQUESTS}/jane/status", {**made, "status": status})
+    assert signed["status"] == {"certificate": "Y2VydA=="}
 
 
 def test_only_who_may_approve_a_signer_approves(server: Server) -> None:

@@ -72,6 +72,7 @@ def test_a_pod_answers_by_proxy(world: World, path: str) -> None:
     [
         (f"{PODS}/web:81/proxy/", "error trying to reach service: dial tcp {ip}:81: connect: connection refused"),
         (f"{SERVICES}/web:none/proxy/", "error trying to reach service: dial tcp {ip}:81: connect: connection refused"),
+        (f"{PODS}/web:99999/proxy/", "error trying to reach service: dial tcp: address 99999: invalid port"),
         (f"{SERVICES}/web:9/proxy/", 'no service port 9 found for service "web"'),
         (f"{SERVICES}/web:other/proxy/", 'no endpoints available for service "web"'),
         (f"{SERVICES}/empty/proxy/", 'no endpoints available for service "empty"'),

@@ -20,6 +20,7 @@ from labs.api.store import Object
 from labs.errors import ApiError
 
 KUBELET_PORT = "10250"
+LAST_PORT = 65535
 ENDPOINTS = "endpoints"
 
 
@@ -83,6 +84,8 @@ def proxy(api: ApiServer, forwarder: Forwarder | None, request: Request, route: 
         return _response(forwarder.ask_kubelet(name, path))
     find = _of_pod if route.type.resource == "pods" else _of_service
     address, number = find(api, route.namespace, name, port)
+    if number > LAST_PORT:
+        raise _unavailable(f"dial tcp: address {number}: invalid port")
     deferred = Deferred()
     query = f"?{urlencode(request.query, doseq=True)}" if request.query else ""
     deferred.abandon = forwarder.visit(address, number, path + query, deferred.settle)
@@ -106,16 +109,20 @@ def _of_pod(api: ApiServer, namespace: str, name: str, port: str) -> tuple[str, 
     if not address:
         raise errors.bad_request("address not allowed")
     declared = [item["ports"][0]["containerPort"] for item in pod["spec"]["containers"] if item.get("ports")]
-    if port and not port.isdigit():
+    if port and not _is_number(port):
         raise errors.bad_request(f'invalid pod request "{name}:{port}"')
     return address, int(port) if port else declared[0] if declared else 80
+
+
+def _is_number(port: str) -> bool:
+    return port.isascii() and port.isdigit() and len(port) <= len(str(LAST_PORT))
 
 
 def _of_service(api: ApiServer, namespace: str, name: str, port: str) -> tuple[str, int]:
     """An endpoint of the service by chance, at the port of that name or number."""
     service = api.require("services", namespace, name)
     ports: list[dict[str, Any]] = service["spec"].get("ports") or []
-    if port.isdigit():
+    if _is_number(port):
         wanted = next((item.get("name") or "" for item in ports if item["port"] == int(port)), None)
         if wanted is None:
             raise _unserved(f'no service port {port} found for service "{name}"')

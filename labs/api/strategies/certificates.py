@@ -47,6 +47,7 @@ def request_problem(encoded: str) -> str:
     # Loaded on first use: it is large, and a cluster may never see a request.
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
     try:
         pem = base64.b64decode(encoded, validate=True)
@@ -55,10 +56,13 @@ def request_problem(encoded: str) -> str:
     if b"-----BEGIN CERTIFICATE REQUEST-----" not in pem:
         return "PEM block type must be CERTIFICATE REQUEST"
     try:
-        is_valid = x509.load_pem_x509_csr(pem).is_signature_valid
+        request = x509.load_pem_x509_csr(pem)
+        if request.is_signature_valid:
+            return ""
+        is_rsa = isinstance(request.public_key(), RSAPublicKey)
     except (ValueError, UnsupportedAlgorithm):
         return "asn1: structure error: malformed certificate request"
-    return "" if is_valid else "x509: ECDSA verification failure"
+    return "crypto/rsa: verification error" if is_rsa else "x509: ECDSA verification failure"
 
 
 def _prepare(obj: Object) -> None:
@@ -153,11 +157,21 @@ def _approve(sent: Object, old: Object) -> Object:
     return {**old, "status": {**status, "conditions": kept + decided}}
 
 
+def _sign(sent: Object, old: Object) -> Object:
+    """The status is the signer's, but for what approval decided."""
+    status = sent.get("status") or {}
+    before = (old.get("status") or {}).get("conditions") or []
+    decided = [item for item in before if item.get("type") in DECISIONS]
+    others = [item for item in status.get("conditions") or [] if item.get("type") not in DECISIONS]
+    conditions = {"conditions": decided + others} if decided or others else {}
+    kept = {key: value for key, value in status.items() if key != "conditions"}
+    return {**old, "status": {**kept, **conditions}}
+
+
 CERTIFICATE_SIGNING_REQUEST = Strategy(
     prepare_for_create=_prepare,
     prepare_for_update=_keep_spec,
     validate=_validate,
     is_ratcheting=True,
-    validate_status=validate_conditions,
-    parts={"approval": Part(_approve, validate_conditions)},
+    parts={"approval": Part(_approve, validate_conditions), "status": Part(_sign, validate_conditions)},
 )

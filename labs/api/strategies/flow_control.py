@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from labs.api.flow_control import MANDATORY
+from labs.api.flow_control import FLOW_SCHEMAS, MANDATORY, PRIORITY_LEVELS
 from labs.api.strategies.workloads import set_missing
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required
 
@@ -45,7 +45,7 @@ def _validate_schema(obj: Object) -> list[FieldError]:
         problems.append(required("spec.priorityLevelConfiguration.name", "must reference a priority level"))
     for index, rule in enumerate(spec.get("rules") or ()):
         problems += _rule(rule, f"spec.rules[{index}]")
-    return problems
+    return problems + _fixed(FLOW_SCHEMAS, obj)
 
 
 def _rule(rule: dict[str, Any], path: str) -> list[FieldError]:
@@ -92,7 +92,7 @@ def _validate_level(obj: Object) -> list[FieldError]:
         problems.append(forbidden("spec.exempt", "must be nil if the type is Limited"))
     if spec.get("limited") is None:
         return [*problems, required("spec.limited", "must not be empty when type is Limited")]
-    return problems + _limited(spec["limited"])
+    return problems + _limited(spec["limited"]) + _fixed(PRIORITY_LEVELS, obj)
 
 
 def _limited(limited: dict[str, Any]) -> list[FieldError]:
@@ -122,13 +122,14 @@ def _limited(limited: dict[str, Any]) -> list[FieldError]:
     return problems
 
 
-def _validate_mandatory_update(new: Object, old: Object) -> list[FieldError]:
-    """The spec of the objects that a server cannot be without stays as it is."""
-    name = new["metadata"]["name"]
-    if name in MANDATORY and new["spec"] != old["spec"] and name == "catch-all":
-        return [invalid("spec", {}, f"spec of '{name}' must equal the fixed value")]
-    return []
+def _fixed(resource: str, obj: Object) -> list[FieldError]:
+    """What a server cannot be without is as the server makes it; of the level ``exempt`` the shares may differ."""
+    name = obj["metadata"].get("name")
+    wanted = MANDATORY.get((resource, name))
+    if wanted is None or obj["spec"] == wanted:
+        return []
+    return [invalid("spec", obj["spec"], f"spec of '{name}' must equal the fixed value")]
 
 
-FLOW_SCHEMA = Strategy(default=_default_schema, validate=_validate_schema, validate_update=_validate_mandatory_update)
-PRIORITY_LEVEL = Strategy(default=_default_level, validate=_validate_level, validate_update=_validate_mandatory_update)
+FLOW_SCHEMA = Strategy(default=_default_schema, validate=_validate_schema)
+PRIORITY_LEVEL = Strategy(default=_default_level, validate=_validate_level)
