@@ -91,6 +91,7 @@ class World:
         )
         self.rest.log_reader = _Logs(self.dataplane.logs)
         self.rest.attendant = self.dataplane.attendant
+        self.rest.forwarder = self.dataplane.forwarder
         self._start_control_plane()
         self._start_observability()
         self.dataplane.start()

@@ -199,7 +199,7 @@ class ApiServer(Served):
             raise errors.not_found(resource, name)
         strategy = self.rules(kind)
         new = self._merge_for_update(kind, _own_copy(obj, subresource), old, subresource)
-        if not subresource:
+        if not subresource or subresource in strategy.parts:
             strategy.default(new)
         if not keeps_fields:
             self._record_fields(kind, new, old, manager, subresource)
@@ -275,6 +275,8 @@ class ApiServer(Served):
             is_checked = not strategy.is_ratcheting and (new.get("spec") != old.get("spec") or "spec" not in new)
             whole = strategy.validate(new) if is_checked else []
             problems += changed + whole if strategy.compares_first else whole + changed
+        elif subresource in strategy.parts:
+            problems += strategy.parts[subresource].validate(new, old)
         elif subresource == "status":
             problems += strategy.validate_status(new, old)
         raise_invalid(kind, old["metadata"]["name"], problems)
@@ -294,6 +296,9 @@ class ApiServer(Served):
             after.pop(server_set, None)
             if server_set in before:
                 after[server_set] = before[server_set]
+        part = self.rules(kind).parts.get(subresource)
+        if part is not None:
+            return part.merge(new, {**old, "metadata": dict(before)})
         if subresource == "status":
             return _with_status(new, old, is_conditional=bool(asked))
         if subresource == "scale":

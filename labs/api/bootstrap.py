@@ -10,10 +10,13 @@ from labs.api.admission.limit_ranger import LimitRanger
 from labs.api.admission.plugins import default_admission
 from labs.api.admission.resource_quota import ResourceQuotas
 from labs.api.apiserver import ApiServer
+from labs.api.computed import serve_computed
 from labs.api.crds import karpenter
 from labs.api.crds.registry import CustomResources
 from labs.api.event_expiry import EventExpiry
 from labs.api.fieldsets.manager import FieldManager
+from labs.api.flow_control import MANAGER as FLOW_MANAGER
+from labs.api.flow_control import FlowControl, default_objects
 from labs.api.podsecurity.admission import PodSecurity
 from labs.api.rbac.bootstrap import default_policy
 from labs.api.store import Object, Store
@@ -50,11 +53,13 @@ def new_api_server(loop: Loop, streams: Streams, store: Store) -> ApiServer:
         streams,
         store,
         strategies=all_strategies(store, streams),
-        admission=default_admission(store, streams),
+        admission=default_admission(store, streams, loop),
         fields=FieldManager(loop),
     )
     api.validating_admission = [LimitRanger(store).validate, PodSecurity(store).admit, ResourceQuotas(api).admit]
     EventExpiry(loop, store)
+    FlowControl(api)
+    serve_computed(api)
     CustomResources(api, karpenter.rules_for)
     return api
 
@@ -71,6 +76,8 @@ def bootstrap(api: ApiServer) -> None:
     _create(api, "configmaps", tracking)
     for resource, obj in default_policy():
         _create(api, resource, obj)
+    for resource, obj in default_objects():
+        _create(api, resource, obj, FLOW_MANAGER)
     _publish_the_server(api)
 
 
@@ -97,7 +104,7 @@ def _publish_the_server(api: ApiServer) -> None:
     _create(api, "endpointslices.discovery.k8s.io", body)
 
 
-def _create(api: ApiServer, resource: str, obj: Object) -> None:
+def _create(api: ApiServer, resource: str, obj: Object, manager: str = MANAGER) -> None:
     metadata = obj["metadata"]
     if api.store.get(resource, metadata.get("namespace", ""), metadata["name"]) is None:
-        api.create(resource, obj, user="system:apiserver", manager=MANAGER)
+        api.create(resource, obj, user="system:apiserver", manager=manager)

@@ -27,6 +27,7 @@ NAME_RULES: dict[str, names.Rule] = {
     "namespaces": names.dns1123_label,
     "services": names.dns1035_label,
     "statefulsets.apps": names.dns1123_label,
+    "certificatesigningrequests.certificates.k8s.io": lambda text: [],
     "roles.rbac.authorization.k8s.io": path_segment,
     "rolebindings.rbac.authorization.k8s.io": path_segment,
     "clusterroles.rbac.authorization.k8s.io": path_segment,

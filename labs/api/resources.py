@@ -43,8 +43,8 @@ class ResourceType:
 
     ``resource`` is the name used in errors, in the store and by controllers: ``pods``,
     ``deployments.apps``. ``has_generation``: spec changes raise metadata.generation.
-    ``stored_as``: the resource that this one is a view of (``labs.api.views``). ``custom`` is set for custom
-    resources alone.
+    ``stored_as``: the resource that this one is a view of (``labs.api.views``). ``warning``: what every request for
+    it is told. ``custom`` is set for custom resources alone.
     """
 
     group: str
@@ -60,6 +60,7 @@ class ResourceType:
     allows_unconditional_update: bool = True
     allows_create_on_update: bool = False
     stored_as: str = ""
+    warning: str = ""
     custom: CustomKind | None = None
     resource: str = field(init=False)
     api_version: str = field(init=False)
@@ -103,6 +104,11 @@ def _apps(kind: str, plural: str, short: str) -> ResourceType:
     )
 
 
+def _cluster(group: str, kind: str, plural: str, *short: str, **more: object) -> ResourceType:
+    """A kind without namespaces, of a group's version v1."""
+    return ResourceType(group, "v1", kind, plural, is_namespaced=False, short_names=short, **more)  # type: ignore[arg-type]
+
+
 def _review(group: str, kind: str, *, is_namespaced: bool = False) -> ResourceType:
     """A question that is asked by a create and stored nowhere."""
     return ResourceType(group, "v1", kind, f"{kind.lower()}s", is_namespaced=is_namespaced, verbs=("create",))
@@ -128,16 +134,42 @@ BUILT_IN: tuple[ResourceType, ...] = (
         subresources=("status", "finalize"),
         verbs=WITHOUT_DELETECOLLECTION,
     ),
-    _core("Node", "nodes", "no", is_namespaced=False, subresources=("status",)),
+    _core("Binding", "bindings", verbs=("create",)),
+    _core(
+        "ComponentStatus",
+        "componentstatuses",
+        "cs",
+        is_namespaced=False,
+        verbs=READ_VERBS,
+        warning="v1 ComponentStatus is deprecated in v1.19+",
+    ),
+    _core("Node", "nodes", "no", is_namespaced=False, subresources=("status", "proxy")),
     _core(
         "Pod",
         "pods",
         "po",
         categories=("all",),
-        subresources=("status", "binding", "eviction", "log", "attach", "exec", "portforward"),
+        subresources=(
+            "status",
+            "binding",
+            "eviction",
+            "log",
+            "attach",
+            "exec",
+            "portforward",
+            "proxy",
+            "ephemeralcontainers",
+        ),
         has_generation=True,
     ),
-    _core("Service", "services", "svc", categories=("all",), subresources=("status",), allows_create_on_update=True),
+    _core(
+        "Service",
+        "services",
+        "svc",
+        categories=("all",),
+        subresources=("status", "proxy"),
+        allows_create_on_update=True,
+    ),
     _core("Endpoints", "endpoints", "ep", allows_create_on_update=True),
     _core("ConfigMap", "configmaps", "cm"),
     _core("Secret", "secrets"),
@@ -201,11 +233,13 @@ BUILT_IN: tuple[ResourceType, ...] = (
     ),
     _core("PersistentVolume", "persistentvolumes", "pv", is_namespaced=False, subresources=("status",)),
     _core("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", subresources=("status",)),
-    ResourceType("storage.k8s.io", "v1", "StorageClass", "storageclasses", is_namespaced=False, short_names=("sc",)),
-    ResourceType("storage.k8s.io", "v1", "CSIDriver", "csidrivers", is_namespaced=False),
+    _cluster("storage.k8s.io", "StorageClass", "storageclasses", "sc"),
+    _cluster("storage.k8s.io", "CSIDriver", "csidrivers"),
     _networking("Ingress", "ingresses", "ing", subresources=("status",)),
     _networking("IngressClass", "ingressclasses", is_namespaced=False),
     _networking("NetworkPolicy", "networkpolicies", "netpol"),
+    _cluster("networking.k8s.io", "IPAddress", "ipaddresses", "ip", verbs=READ_VERBS),
+    _cluster("networking.k8s.io", "ServiceCIDR", "servicecidrs", verbs=READ_VERBS),
     ResourceType("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", has_generation=True),
     ResourceType(
         "coordination.k8s.io", "v1", "Lease", "leases", allows_unconditional_update=False, allows_create_on_update=True
@@ -217,6 +251,25 @@ BUILT_IN: tuple[ResourceType, ...] = (
         "priorityclasses",
         is_namespaced=False,
         short_names=("pc",),
+        has_generation=True,
+    ),
+    _cluster("node.k8s.io", "RuntimeClass", "runtimeclasses"),
+    _cluster(
+        "certificates.k8s.io",
+        "CertificateSigningRequest",
+        "certificatesigningrequests",
+        "csr",
+        subresources=("status", "approval"),
+    ),
+    _cluster("apiregistration.k8s.io", "APIService", "apiservices", categories=("api-extensions",), verbs=READ_VERBS),
+    _cluster(
+        "flowcontrol.apiserver.k8s.io", "FlowSchema", "flowschemas", subresources=("status",), has_generation=True
+    ),
+    _cluster(
+        "flowcontrol.apiserver.k8s.io",
+        "PriorityLevelConfiguration",
+        "prioritylevelconfigurations",
+        subresources=("status",),
         has_generation=True,
     ),
     _review("authentication.k8s.io", "SelfSubjectReview"),

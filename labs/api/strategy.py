@@ -7,8 +7,9 @@ functions only read.
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +90,15 @@ def _no_update_errors(new: Object, old: Object) -> list[FieldError]:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A subresource that writes a part of its object: ``merge(sent, old)`` gives the new object, ``validate(new, old)``
+    says what is wrong with it."""
+
+    merge: Callable[[Object, Object], Object]
+    validate: Callable[[Object, Object], list[FieldError]] = _no_update_errors
+
+
+@dataclass(frozen=True, slots=True)
 class Strategy:
     """``default`` fills what the API defaults; ``prepare_*`` resets what a client may not set.
 
@@ -104,6 +114,8 @@ class Strategy:
     is_ratcheting: bool = False
     """``validate_update`` is the whole check of an update, and lets pass what was wrong before it."""
     compares_first: bool = False
+    parts: Mapping[str, Part] = dataclasses.field(default_factory=dict, hash=False)
+    """By subresource."""
 
 
 def raise_invalid(kind: ResourceType, name: str, problems: list[FieldError]) -> None:

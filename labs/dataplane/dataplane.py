@@ -11,6 +11,7 @@ from labs.dataplane.attendant import Attendant
 from labs.dataplane.cloud import ZONES, Cloud, CloudTimes
 from labs.dataplane.database import Database, DatabaseConfig
 from labs.dataplane.errands import Errands
+from labs.dataplane.forwarder import Forwarder
 from labs.dataplane.instance_types import instance_spec
 from labs.dataplane.kubelet.kubelets import KubeletConfig, Kubelets
 from labs.dataplane.logs import LogReader
@@ -65,6 +66,7 @@ class Dataplane:
         self.stats = StatsReader(loop, streams, self.kubelets)
         self.logs = LogReader(client, self.kubelets)
         self.attendant = Attendant(client, self.kubelets)
+        self.forwarder = Forwarder(self.kubelets, errands, config.zones[0])
         self.databases = {
             each.identifier: Database(loop, streams, self.network, self.ledger, each) for each in config.databases
         }

@@ -105,7 +105,7 @@ class StatsReader:
         containers = tuple(
             _container_stats(worker, container, container.process, now_ns)
             for worker in kubelet.workers.values()
-            for container in worker.containers
+            for container in worker.everything
             if container.process is not None
         )
         start_ns = last.start_ns if last is not None else now_ns

@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 from labs.api.rest.connects import Tail, Upgrade
 from labs.api.rest.handler import Answer, RestApi
 from labs.api.rest.message import Request, Response, refusal
+from labs.api.rest.proxies import Deferred
 from labs.api.rest.watches import WatchStream
 from labs.api.users import ADMIN, ANONYMOUS, User
 from labs.errors import ApiError
@@ -50,6 +51,8 @@ class KubernetesDoor:
         answer = self._patient_answer(Request(request.method, path, query, headers, body, user))
         if isinstance(answer, Upgrade):
             return await converse(request, answer, self._pacer)
+        if isinstance(answer, Deferred):
+            return _respond(await self._settled(answer))
         if not isinstance(answer, Response):
             return await self._stream(request, answer)
         if request.method != "GET" and answer.status < 300:
@@ -77,6 +80,24 @@ class KubernetesDoor:
         """The user of the lab's own token, or the ServiceAccount of one that the cluster issued."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
         return self._api.tokens.authenticate(token.strip()) if scheme.lower() == "bearer" else None
+
+    async def _settled(self, deferred: Deferred) -> Response:
+        """The answer when it is there; the clock runs meanwhile."""
+        ready = asyncio.Event()
+
+        def wake() -> None:
+            self._pacer.watch_spoke(deferred)
+            ready.set()
+
+        deferred.on_ready = wake
+        self._pacer.watch_opened(deferred)
+        try:
+            while deferred.response is None:
+                await ready.wait()
+        finally:
+            self._pacer.watch_closed(deferred)
+            deferred.close()
+        return deferred.response
 
     async def _stream(self, request: web.Request, stream: WatchStream | Tail) -> web.StreamResponse:
         response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: stream.headers["Content-Type"]})

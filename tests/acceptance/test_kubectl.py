@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from lab_server import KUBECTL, LabServer, Printed
 
 WEB = """
@@ -293,3 +299,32 @@ def test_a_custom_kind_is_used_like_any_other(kubectl: Run) -> None:
     assert ".spec.colour: field not declared in schema" in refused.error
     kubectl("delete", "crd", "tabs.example.com")
     assert kubectl("get", "tabs", code=1).error
+
+
+def test_debug_joins_a_running_pod(kubectl: Run, pod: str) -> None:
+    command = ("debug", "-i", pod, "--image=busybox:1.36", "--target=web", "--", "sh", "-c", "sleep 3; echo joined")
+    assert "joined" in kubectl(*command).out
+    names = kubectl("get", "pod", pod, "-o", "jsonpath={.spec.ephemeralContainers[*].targetContainerName}").out
+    assert names == "web"
+    assert "Ephemeral Containers:" in kubectl("describe", "pod", pod).out
+
+
+def test_a_raw_request_goes_through_the_proxy(kubectl: Run, pod: str) -> None:
+    path = f"/api/v1/namespaces/default/pods/{pod}:81/proxy/"
+    assert "connect: connection refused" in kubectl("get", "--raw", path, code=1).error
+    node = kubectl("get", "pod", pod, "-o", "jsonpath={.spec.nodeName}").out
+    told = kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/pods").out
+    assert pod in [item["metadata"]["name"] for item in json.loads(told)["items"]]
+
+
+def test_a_certificate_is_asked_for_and_approved(kubectl: Run) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "jane")])
+    signed = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    encoded = base64.b64encode(signed.public_bytes(Encoding.PEM)).decode()
+    spec = {"request": encoded, "signerName": "example.com/serving", "usages": ["client auth"]}
+    body = {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": "jane"}}
+    kubectl("apply", "-f", "-", text=json.dumps({**body, "spec": spec}))
+    assert "Pending" in kubectl("get", "csr", "jane").out
+    kubectl("certificate", "approve", "jane")
+    assert "Approved" in kubectl("get", "csr", "jane").out

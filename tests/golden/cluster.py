@@ -12,7 +12,10 @@ from golden.namespace import moments, namespace_after_2s
 from golden.stage import new_server, read, recordings, send, stem, without_chance
 from golden.standing import comparable, our_names, their_names
 
+from labs.api.computed import Computed
+from labs.api.resources import DEFINED_GROUPS
 from labs.api.rest.handler import RestApi
+from labs.observability.metrics_api import NODE_METRICS, POD_METRICS
 
 FOLDER = "defaults"
 SYSTEM = ("default", "kube-node-lease", "kube-public", "kube-system", "system-")
@@ -87,8 +90,19 @@ def compare_cluster(root: Path, path: Path) -> Iterator[Field]:
         ours = send(namespace_after_2s(root), "GET", place).json()["items"] if place else []
         yield from fields(own(ours), own(recorded["items"]), "items")
         return
-    answer = without_chance(send(new_server(), "GET", discovery_path(recorded, name)).json())
+    answer = without_chance(send(discovered_server(), "GET", discovery_path(recorded, name)).json())
     yield from fields(by_name(answer), by_name(without_chance(recorded)))
+
+
+def discovered_server() -> RestApi:
+    """What the recording's cluster served: no Karpenter, but metrics."""
+    server = new_server()
+    for resource, kind in list(server.api.types.items()):
+        if kind.group in DEFINED_GROUPS:
+            server.api.withdraw(resource)
+    for kind in (POD_METRICS, NODE_METRICS):
+        server.api.register_virtual(kind, Computed(lambda: iter(())))
+    return server
 
 
 def own(items: list[dict[str, Any]]) -> dict[str, Any]:

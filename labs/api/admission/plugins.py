@@ -10,13 +10,16 @@ from collections.abc import Callable
 from typing import Any
 
 from labs import errors
+from labs.api.admission.certificates import Certificates
 from labs.api.admission.limit_ranger import LimitRanger
+from labs.api.admission.runtime_class import RuntimeClasses
 from labs.api.admission.storage import DefaultClasses, protect_storage
 from labs.api.apiserver import Admission, Attributes
 from labs.api.objects import at
 from labs.api.rbac.escalation import EscalationCheck
 from labs.api.store import Object, Store
 from labs.errors import ApiError
+from labs.sim.loop import Loop
 from labs.sim.streams import Streams
 
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -34,7 +37,7 @@ UNREACHABLE = "node.kubernetes.io/unreachable"
 Rule = Callable[[Attributes], None]
 
 
-def default_admission(store: Store, streams: Streams) -> list[Admission]:
+def default_admission(store: Store, streams: Streams, loop: Loop) -> list[Admission]:
     """The plug-ins over this store."""
     return [
         NamespaceLifecycle(store).admit,
@@ -43,9 +46,10 @@ def default_admission(store: Store, streams: Streams) -> list[Admission]:
         taint_new_node,
         Priorities(store).admit,
         tolerate_default_taints,
-        check_runtime_class,
+        RuntimeClasses(store).admit,
         DefaultClasses(store).admit,
         protect_storage,
+        Certificates(store, loop).admit,
         EscalationCheck(store).admit,
     ]
 
@@ -207,16 +211,6 @@ class Priorities:
                 taken = other["metadata"]["name"]
                 why = f"PriorityClass {taken} is already marked as default. Only one default can exist"
                 raise errors.forbidden("priorityclasses.scheduling.k8s.io", at(new, "metadata", "name") or "", why)
-
-
-def check_runtime_class(attributes: Attributes) -> None:
-    """RuntimeClass: there are none here, so a pod that names one is refused. Raises 403."""
-    if not _is_new_pod(attributes):
-        return
-    wanted = attributes.object["spec"].get("runtimeClassName")
-    if wanted:
-        why = f'pod rejected: RuntimeClass "{wanted}" not found'
-        raise errors.forbidden("pods", attributes.object["metadata"].get("name", ""), why)
 
 
 def tolerate_default_taints(attributes: Attributes) -> None:

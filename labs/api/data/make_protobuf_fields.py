@@ -30,6 +30,9 @@ GROUPS = (
     "storage/v1",
     "authorization/v1",
     "authentication/v1",
+    "certificates/v1",
+    "flowcontrol/v1",
+    "node/v1",
 )
 SCALARS = {
     "string": "string",

@@ -35,8 +35,8 @@ class PodSecurity:
 
     def admit(self, attributes: Attributes) -> None:
         """Raises 403 for a pod, and 422 for labels that name no standard."""
-        resource = attributes.type.resource
-        if attributes.subresource or attributes.operation not in ("CREATE", "UPDATE"):
+        resource, subresource = attributes.type.resource, attributes.subresource
+        if subresource not in ("", "ephemeralcontainers") or attributes.operation not in ("CREATE", "UPDATE"):
             return
         if resource == "namespaces":
             self._admit_namespace(attributes)

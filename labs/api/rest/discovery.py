@@ -33,7 +33,7 @@ VERSION = {
     "platform": "linux/amd64",
 }
 SERVER_ADDRESSES = [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:443"}]
-VERB_OF_METHOD = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create"}
+VERB_OF_METHOD = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create", "DELETE": "delete"}
 SUBRESOURCE_KINDS = {
     "scale": ("autoscaling", "v1", "Scale"),
     "eviction": ("policy", "v1", "Eviction"),
@@ -41,6 +41,9 @@ SUBRESOURCE_KINDS = {
     "attach": ("", "v1", "PodAttachOptions"),
     "exec": ("", "v1", "PodExecOptions"),
     "portforward": ("", "v1", "PodPortForwardOptions"),
+    "pods/proxy": ("", "v1", "PodProxyOptions"),
+    "services/proxy": ("", "v1", "ServiceProxyOptions"),
+    "nodes/proxy": ("", "v1", "NodeProxyOptions"),
     "token": ("authentication.k8s.io", "v1", "TokenRequest"),
 }
 GROUP_ORDER = (
@@ -95,15 +98,16 @@ def resource_list(group: str, version: str, types: Mapping[str, ResourceType]) -
             row["categories"] = list(kind.categories)
         rows.append(row)
         rows += [_subresource_row(kind, subresource) for subresource in kind.subresources]
-    if (group, version) == ("", "v1"):
-        rows.append(
-            {"name": "bindings", "singularName": "binding", "namespaced": True, "kind": "Binding", "verbs": ["create"]}
-        )
     listing: dict[str, Any] = {"kind": "APIResourceList"}
     if group:
         listing["apiVersion"] = "v1"
     group_version = f"{group}/{version}" if group else version
     return {**listing, "groupVersion": group_version, "resources": sorted(rows, key=lambda row: str(row["name"]))}
+
+
+def _subresource_kind(kind: ResourceType, subresource: str) -> tuple[str, str, str]:
+    named = SUBRESOURCE_KINDS.get(f"{kind.plural}/{subresource}") or SUBRESOURCE_KINDS.get(subresource)
+    return named or kind.group_version_kind
 
 
 def _subresource_row(kind: ResourceType, subresource: str) -> dict[str, Any]:
@@ -114,8 +118,8 @@ def _subresource_row(kind: ResourceType, subresource: str) -> dict[str, Any]:
         "kind": kind.kind,
         "verbs": _subresource_verbs(subresource),
     }
-    if subresource in SUBRESOURCE_KINDS:
-        group, version, name = SUBRESOURCE_KINDS[subresource]
+    group, version, name = _subresource_kind(kind, subresource)
+    if (group, version, name) != kind.group_version_kind:
         row["kind"] = name
         if group:
             row |= {"group": group, "version": version}
@@ -204,7 +208,7 @@ def _discovery_row(kind: ResourceType) -> dict[str, Any]:
         row["subresources"] = [
             {
                 "subresource": subresource,
-                "responseKind": _response_kind(*SUBRESOURCE_KINDS.get(subresource, kind.group_version_kind)),
+                "responseKind": _response_kind(*_subresource_kind(kind, subresource)),
                 "verbs": _subresource_verbs(subresource),
             }
             for subresource in kind.subresources

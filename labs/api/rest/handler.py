@@ -20,6 +20,7 @@ from labs.api.rest.health import ENDPOINTS, NOT_FOUND_PAGE, respond_health
 from labs.api.rest.message import Request, Response, answer, refusal, text
 from labs.api.rest.negotiation import Form, negotiate
 from labs.api.rest.options import list_options
+from labs.api.rest.proxies import Deferred, Forwarder, proxy
 from labs.api.rest.request_log import Entry, RequestLog
 from labs.api.rest.reviews import REVIEWS, Desk
 from labs.api.rest.routes import CONNECT_SUBRESOURCES, Route, Routes
@@ -33,7 +34,7 @@ from labs.errors import ApiError, bad_request, not_found
 
 MAX_PATH_LENGTH = 8192
 
-Answer = Response | WatchStream | Tail | Upgrade
+Answer = Response | WatchStream | Tail | Upgrade | Deferred
 Write = Callable[[ApiServer, Request, Route], Written]
 WRITES: dict[str, Write] = {
     "create": writes.create,
@@ -50,12 +51,13 @@ SUBRESOURCES: dict[str, Write] = {
 
 
 class RestApi:
-    """Answers requests on an ApiServer. ``log_reader`` and ``attendant`` may be set later by the world."""
+    """Answers requests on an ApiServer. The world may set ``log_reader``, ``attendant`` and ``forwarder`` later."""
 
     def __init__(self, api: ApiServer, log_reader: LogReader | None = None) -> None:
         self.api = api
         self.log_reader = log_reader
         self.attendant: Attendant | None = None
+        self.forwarder: Forwarder | None = None
         self.access = RbacAuthorizer(api.store)
         self.tokens = TokenAuthority(api.loop, api.streams, api.store)
         self.requests = RequestLog()
@@ -127,10 +129,13 @@ class RestApi:
             return connects.log(self.api, self.log_reader, request, route)
         if route.subresource in CONNECT_SUBRESOURCES:
             return connects.connect(self.api, self.attendant, request, route)
+        if route.subresource == "proxy":
+            return proxy(self.api, self.forwarder, request, route)
         form = negotiate(request.headers.get("accept", ""))
         if route.verb == "watch":
             return self._watch(request, route, form)
-        warned = (route.type.custom.warning,) if route.type.custom and route.type.custom.warning else ()
+        warning = route.type.custom.warning if route.type.custom else route.type.warning
+        warned = (warning,) if warning else ()
         answer = self._answer(request, route, form)
         return replace(answer, warnings=(*warned, *answer.warnings)) if warned else answer
 
@@ -155,6 +160,8 @@ class RestApi:
             return Written(review(Desk(self.access, self.tokens, request.user, route), asked), 201)
         if route.subresource == "token":
             return request_token(self.api, self.tokens, request, route)
+        if route.type.resource == "bindings":
+            return subhandlers.bind(self.api, request, route)
         if route.subresource in SUBRESOURCES:
             return SUBRESOURCES[route.subresource](self.api, request, route)
         if route.verb == "get":

@@ -5,7 +5,7 @@ Source: kubernetes/apiserver pkg/endpoints/request/requestinfo.go and installer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labs import errors
 from labs.api.apiserver import ApiServer
@@ -26,6 +26,9 @@ SUBRESOURCE_VERBS = {
     "exec": ("GET", "POST"),
     "portforward": ("GET", "POST"),
     "token": ("POST",),
+    "approval": ("GET", "PUT", "PATCH"),
+    "ephemeralcontainers": ("GET", "PUT", "PATCH"),
+    "proxy": ("GET", "PUT", "PATCH", "POST", "DELETE"),
 }
 
 CONNECT_SUBRESOURCES = ("attach", "exec", "portforward")
@@ -41,6 +44,8 @@ class Route:
     namespace: str
     name: str
     subresource: str
+    path: str = ""
+    """Of ``proxy``: what follows, with its slash."""
 
     @property
     def scope(self) -> str | None:
@@ -80,14 +85,15 @@ class Routes:
         resources = self.by_version()[version]
         namespace, rest = _split_namespace(version, rest)
         if rest[:1] == ["bindings"] and version == ("", "v1") and len(rest) == 1 and namespace:
-            return _require_method(method, "POST", Route(resources["pods"], "create", namespace, "", "binding"))
+            return _require_method(method, "POST", Route(resources["bindings"], "create", namespace, "", ""))
         kind = resources.get(rest[0]) if rest else None
-        if kind is None or len(rest) > 3 or bool(namespace) > kind.is_namespaced:
+        if kind is None or (len(rest) > 3 and rest[2] != "proxy") or bool(namespace) > kind.is_namespaced:
             raise errors.no_such_resource()
         name = rest[1] if len(rest) > 1 else ""
         subresource = rest[2] if len(rest) > 2 else ""
         if subresource:
-            return _subresource(method, kind, namespace, name, subresource)
+            route = _subresource(method, kind, namespace, name, subresource)
+            return replace(route, path="/" + "/".join(rest[3:])) if len(rest) > 3 else route
         return _plain(method, kind, namespace, name, is_watch)
 
 

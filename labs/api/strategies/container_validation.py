@@ -34,13 +34,13 @@ def validate_containers(spec: dict[str, Any], volumes: set[str], path: str) -> l
         problems.append(required(f"{path}.containers"))
     for index, container in enumerate(containers):
         here = f"{path}.containers[{index}]"
-        problems += _container(container, volumes, here)
+        problems += validate_container(container, volumes, here)
         problems += _unique_name(container, seen, here)
         problems += validate_hooks_and_probes(container, grace_s, here)
     problems += _host_port_conflicts(containers, f"{path}.containers")
     for index, container in enumerate(spec.get("initContainers") or ()):
         here = f"{path}.initContainers[{index}]"
-        problems += _container(container, volumes, here)
+        problems += validate_container(container, volumes, here)
         is_sidecar = container.get("restartPolicy") == "Always"
         if container.get("restartPolicy") and not is_sidecar:
             problems.append(not_supported(f"{here}.restartPolicy", container["restartPolicy"], ("Always",)))
@@ -53,7 +53,8 @@ def validate_containers(spec: dict[str, Any], volumes: set[str], path: str) -> l
     return problems
 
 
-def _container(container: dict[str, Any], volumes: set[str], path: str) -> list[FieldError]:
+def validate_container(container: dict[str, Any], volumes: set[str], path: str) -> list[FieldError]:
+    """What is wrong with one container, apart from its hooks and probes."""
     problems = _name(container.get("name") or "", path)
     image = container.get("image") or ""
     if not image:

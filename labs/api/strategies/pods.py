@@ -10,6 +10,7 @@ from typing import Any
 
 from labs.api.objects import clone
 from labs.api.quantity import parse_quantity
+from labs.api.strategies.ephemeral_containers import EPHEMERAL_CONTAINERS
 from labs.api.strategies.pod_defaults import default_pod
 from labs.api.strategies.pod_validation import validate_pod_spec
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid
@@ -100,4 +101,5 @@ POD = Strategy(
     prepare_for_create=_prepare_for_create,
     validate=_validate,
     validate_update=_validate_update,
+    parts={"ephemeralcontainers": EPHEMERAL_CONTAINERS},
 )

@@ -179,6 +179,49 @@ def _signing_request(request: Object, view: View) -> list[Any]:
     ]
 
 
+def _flow_schema(schema: Object, view: View) -> list[Any]:
+    spec = spec_of(schema)
+    dangling = [item for item in status_of(schema).get("conditions") or [] if item.get("type") == "Dangling"]
+    return [
+        name_of(schema),
+        (spec.get("priorityLevelConfiguration") or {}).get("name", ""),
+        spec.get("matchingPrecedence", 0),
+        (spec.get("distinguisherMethod") or {}).get("type") or NONE,
+        view.object_age(schema),
+        dangling[-1].get("status", "") if dangling else "?",
+    ]
+
+
+def _priority_level(level: Object, view: View) -> list[Any]:
+    spec = spec_of(level)
+    limited = spec.get("limited") or {}
+    queuing = (limited.get("limitResponse") or {}).get("queuing") or {}
+    shares = (
+        limited.get("nominalConcurrencyShares")
+        if limited
+        else (spec.get("exempt") or {}).get("nominalConcurrencyShares")
+    )
+    queues = [queuing.get(key) for key in ("queues", "handSize", "queueLengthLimit")]
+    return [
+        name_of(level),
+        spec.get("type", ""),
+        *(NONE if number is None else number for number in (shares, *queues)),
+        view.object_age(level),
+    ]
+
+
+def _api_service(service: Object, view: View) -> list[Any]:
+    """kube-aggregator pkg/registry/apiservice/etcd (ConvertToTable)."""
+    found = spec_of(service).get("service")
+    conditions = [item for item in status_of(service).get("conditions") or [] if item.get("type") == "Available"]
+    state = "Unknown"
+    if conditions:
+        state = conditions[-1]["status"]
+        state = state if state == "True" else f"{state} ({conditions[-1].get('reason', '')})"
+    where = f"{found['namespace']}/{found['name']}" if found else "Local"
+    return [name_of(service), where, state, view.object_age(service)]
+
+
 _BINDING = Printer((NAME, *texts("Role"), AGE, *wide("Users", "Groups", "ServiceAccounts")), _binding)
 _WEBHOOKS = Printer((NAME, *integers("Webhooks"), AGE), _webhooks)
 
@@ -218,6 +261,27 @@ PRINTERS = {
         _priority_class,
         default_cells=(0, 1, 2, 3),
     ),
+    ("flowcontrol.apiserver.k8s.io", "FlowSchema"): Printer(
+        (
+            NAME,
+            *texts("PriorityLevel"),
+            *integers("MatchingPrecedence"),
+            *texts("DistinguisherMethod"),
+            AGE,
+            *texts("MissingPL"),
+        ),
+        _flow_schema,
+    ),
+    ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"): Printer(
+        (
+            NAME,
+            *texts("Type"),
+            *texts("NominalConcurrencyShares", "Queues", "HandSize", "QueueLengthLimit"),
+            AGE,
+        ),
+        _priority_level,
+    ),
+    ("apiregistration.k8s.io", "APIService"): Printer((NAME, *texts("Service", "Available"), AGE), _api_service),
     ("node.k8s.io", "RuntimeClass"): Printer((NAME, *texts("Handler"), AGE), _runtime_class),
     ("rbac.authorization.k8s.io", "RoleBinding"): _BINDING,
     ("rbac.authorization.k8s.io", "ClusterRoleBinding"): _BINDING,

@@ -141,6 +141,18 @@ def _network_policy(policy: Object, view: View) -> list[Any]:
     return [name_of(policy), selector, view.object_age(policy)]
 
 
+def _address(address: Object, view: View) -> list[Any]:
+    parent = spec_of(address).get("parentRef") or {}
+    group = f".{parent['group']}" if parent.get("group") else ""
+    where = f"/{parent['namespace']}" if parent.get("namespace") else ""
+    text = f"{parent.get('resource', '')}{group}{where}/{parent.get('name', '')}"
+    return [name_of(address), text, view.object_age(address)]
+
+
+def _service_range(service_range: Object, view: View) -> list[Any]:
+    return [name_of(service_range), ",".join(spec_of(service_range).get("cidrs") or ()), view.object_age(service_range)]
+
+
 PRINTERS = {
     ("", "Service"): Printer(
         (NAME, *texts("Type", "Cluster-IP", "External-IP", "Port(s)"), AGE, *wide("Selector")), _service
@@ -151,5 +163,7 @@ PRINTERS = {
     ),
     ("networking.k8s.io", "Ingress"): Printer((NAME, *texts("Class", "Hosts", "Address", "Ports"), AGE), _ingress),
     ("networking.k8s.io", "IngressClass"): Printer((NAME, *texts("Controller", "Parameters"), AGE), _ingress_class),
+    ("networking.k8s.io", "IPAddress"): Printer((NAME, *texts("ParentRef"), AGE), _address),
+    ("networking.k8s.io", "ServiceCIDR"): Printer((NAME, *texts("CIDRs"), AGE), _service_range),
     ("networking.k8s.io", "NetworkPolicy"): Printer((NAME, *texts("Pod-Selector"), AGE), _network_policy),
 }

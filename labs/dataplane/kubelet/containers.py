@@ -103,6 +103,8 @@ class Container:
     """Whether its TERM waits for the containers that are to end before it."""
     stop_timer: Timer | None = None
     """The end of the present stage at the latest."""
+    is_ephemeral: bool = False
+    """Whether it joined the running pod: it is never ready, and never runs again."""
 
     @property
     def name(self) -> str:
@@ -113,7 +115,8 @@ class Container:
     @property
     def field_path(self) -> str:
         """Where events point to."""
-        return f"spec.{'initContainers' if self.is_init else 'containers'}{{{self.name}}}"
+        kind = "initContainers" if self.is_init else "ephemeralContainers" if self.is_ephemeral else "containers"
+        return f"spec.{kind}{{{self.name}}}"
 
     @property
     def is_sidecar(self) -> bool:
@@ -187,7 +190,10 @@ class Container:
         }
         if self.container_id:
             status["containerID"] = self.container_id
-        status["started"] = self.is_started
+        if self.is_ephemeral:
+            status["ready"] = False
+        else:
+            status["started"] = self.is_started
         return status
 
     def _state(self) -> dict[str, Any]:
@@ -197,3 +203,18 @@ class Container:
             return {"terminated": self.termination.to_wire()}
         waiting = {"reason": self.waiting_reason or CONTAINER_CREATING}
         return {"waiting": {**waiting, "message": self.waiting_message} if self.waiting_message else waiting}
+
+
+def containers_of(pod: Object) -> list[Container]:
+    """Init containers first; restart counts go on from those that the status has, for a kubelet that restarts."""
+    spec: dict[str, Any] = pod["spec"]
+    init = spec.get("initContainers") or []
+    status = pod.get("status") or {}
+    known = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+    counts = {entry["name"]: entry["restartCount"] + (1 if entry.get("containerID") else 0) for entry in known}
+    waiting = POD_INITIALIZING if init else CONTAINER_CREATING
+    containers = [Container(entry, True, waiting) for entry in init]
+    containers += [Container(entry, False, waiting) for entry in spec["containers"]]
+    for container in containers:
+        container.restart_count = counts.get(container.name, 0)
+    return containers

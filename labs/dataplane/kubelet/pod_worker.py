@@ -7,16 +7,17 @@ Source: kubernetes pkg/kubelet/{kubelet,pod_workers}.go and pkg/kubelet/kuberunt
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from itertools import chain
 
 from labs.api.apiserver import DeleteOptions
 from labs.api.store import Object
-from labs.dataplane.kubelet import starter, stopper
+from labs.dataplane.kubelet import ephemeral, starter, stopper
 from labs.dataplane.kubelet.backoff import JITTER, RECHECK_NS, go_duration_s, remaining_ns
-from labs.dataplane.kubelet.containers import CONTAINER_CREATING, LOST, POD_INITIALIZING, Container, Termination
+from labs.dataplane.kubelet.containers import LOST, Container, Termination, containers_of
 from labs.dataplane.kubelet.ending import DEADLINE_EXCEEDED, Ending
 from labs.dataplane.kubelet.host import Host
 from labs.dataplane.kubelet.pod_probes import PodProbes
+from labs.dataplane.kubelet.sandbox import sandbox_problem
 from labs.dataplane.kubelet.status import TERMINAL_PHASES, PodFacts, is_initialized, pod_status
 from labs.dataplane.kubelet.termination_message import termination_message
 from labs.dataplane.kubelet.volumes import PodVolumes
@@ -30,6 +31,9 @@ MOUNT_RETRY_NS = 500 * MILLISECOND_NS
 MOUNT_RETRY_MAX_NS = 122 * SECOND_NS
 """A volume that cannot be mounted is tried again after this, doubling (goroutinemap/exponentialbackoff)."""
 
+SANDBOX_RETRY_NS = 10 * SECOND_NS
+"""A pod without a sandbox is looked at again after this (pod_workers.go, backOffPeriod)."""
+
 
 class PodWorker:
     """The containers of one pod, and what the API is told of them."""
@@ -40,6 +44,7 @@ class PodWorker:
         "_start_ns",
         "containers",
         "ending",
+        "ephemeral",
         "has_sandbox",
         "host",
         "is_gone",
@@ -56,7 +61,9 @@ class PodWorker:
     def __init__(self, host: Host, pod: Object) -> None:
         self.host = host
         self.pod = pod
-        self.containers = _containers(pod)
+        self.containers = containers_of(pod)
+        self.ephemeral: list[Container] = []
+        """Those that joined the running pod."""
         self.volumes = PodVolumes(host.client, pod, host.name, host.volumes)
         self.probes = PodProbes(self)
         self.pod_ip = ""
@@ -94,7 +101,12 @@ class PodWorker:
 
     def container(self, name: str) -> Container | None:
         """The container of that name."""
-        return next((each for each in self.containers if each.name == name), None)
+        return next((each for each in self.everything if each.name == name), None)
+
+    @property
+    def everything(self) -> list[Container]:
+        """All containers, those included that joined later."""
+        return [*self.containers, *self.ephemeral] if self.ephemeral else self.containers
 
     # What the kubelet tells the worker.
 
@@ -115,6 +127,7 @@ class PodWorker:
         metadata = pod["metadata"]
         if "deletionTimestamp" not in metadata:
             self._set_deadline()
+            ephemeral.notice(self)
         elif not self.is_over:
             stopper.leave(self, max(1, metadata.get("deletionGracePeriodSeconds") or 0) * SECOND_NS)
         elif not self._is_removing:  # it had ended before: nobody else would remove it
@@ -144,7 +157,7 @@ class PodWorker:
     def halt(self) -> None:
         """The machine lost power: nothing runs, and nothing is told."""
         self.is_halted = True
-        for container in self.containers:
+        for container in self.everything:
             self.probes.stop(container)
             container.cancel_timers()
             container.end_sessions(EXIT_KILLED)
@@ -186,6 +199,9 @@ class PodWorker:
         if missing:
             self.host.event(self.pod, "Warning", "FailedMount", missing)
             self.host.loop.after(retry_ns, self._mount, min(2 * retry_ns, MOUNT_RETRY_MAX_NS))
+        elif problem := sandbox_problem(self.host.client, self.pod):
+            self.host.event(self.pod, "Warning", "FailedCreatePodSandBox", problem)
+            self.host.loop.after(SANDBOX_RETRY_NS, self._mount, retry_ns)
         else:
             self.host.loop.after(self.host.draw_ns(self.host.times.sandbox_s), self._sandbox_ready)
 
@@ -217,7 +233,7 @@ class PodWorker:
         """Start the next container that may start, one at a time."""
         if self.starting is not None or self.is_halted or self.is_leaving or self.is_over or not self.has_sandbox:
             return
-        for container in self._candidates():
+        for container in chain(ephemeral.to_start(self), self._candidates()):
             if self._may_start_now(container):
                 self.starting = container
                 starter.start(self, container)
@@ -330,6 +346,7 @@ class PodWorker:
         ending = self.ending if self.is_over else None
         facts = PodFacts(self._start_ns, self.host.ip, self.pod_ip, self.has_sandbox, self.is_leaving, ending)
         status = pod_status(base, self.containers, facts, self.host.loop.now_ns)
+        status |= ephemeral.statuses(self.ephemeral, base.get("status") or {})
         if is_mine and self.host.is_connected and not self.is_halted and status != base.get("status"):
             self.pod = self.host.client.set_status("pods", base, status)
         phase: str = status["phase"]
@@ -371,28 +388,13 @@ class PodWorker:
             self._forget()
 
     def _forget(self) -> None:
-        self.host.logs.forget(self.uid, [container.name for container in self.containers])
+        self.host.logs.forget(self.uid, [container.name for container in self.everything])
         self.host.forget(self.uid)
 
     def _leave_sandbox(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
-        self.host.programs.forget(self.uid, [container.name for container in self.containers])
+        self.host.programs.forget(self.uid, [container.name for container in self.everything])
         self.host.outside.forget(self.uid)
         if self.pod_ip and self.pod_ip != self.host.ip:
             self.host.addresses.give_back(self.pod_ip)
-
-
-def _containers(pod: Object) -> list[Container]:
-    """Init containers first; restart counts go on from those that the status has, for a kubelet that restarts."""
-    spec: dict[str, Any] = pod["spec"]
-    init = spec.get("initContainers") or []
-    status = pod.get("status") or {}
-    known = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-    counts = {entry["name"]: entry["restartCount"] + (1 if entry.get("containerID") else 0) for entry in known}
-    waiting = POD_INITIALIZING if init else CONTAINER_CREATING
-    containers = [Container(entry, True, waiting) for entry in init]
-    containers += [Container(entry, False, waiting) for entry in spec["containers"]]
-    for container in containers:
-        container.restart_count = counts.get(container.name, 0)
-    return containers

@@ -88,7 +88,7 @@ class MemoryPressure:
             worker = running[each.uid]
             containers = [
                 (container.name, container.memory_bytes(now_ns), memory_request(container.spec))
-                for container in worker.containers
+                for container in worker.everything
                 if container.is_running
             ]
             message = eviction_message(available_bytes, containers)

@@ -26,7 +26,7 @@ def leave(worker: PodWorker, grace_ns: int) -> None:
         return
     if worker.is_leaving:
         deadline_ns = worker.host.loop.now_ns + grace_ns
-        for container in worker.containers:
+        for container in worker.everything:
             _shorten(worker, container, deadline_ns)
         return
     worker.is_leaving = True
@@ -38,7 +38,7 @@ def leave(worker: PodWorker, grace_ns: int) -> None:
 
 def stop_all(worker: PodWorker, grace_ns: int) -> None:
     """Stop every container of the pod, sidecars after those that they serve."""
-    for container in worker.containers:
+    for container in worker.everything:
         stop(worker, container, grace_ns, f"Stopping container {container.name}", is_ordered=True)
 
 
@@ -140,11 +140,11 @@ def check_stopped(worker: PodWorker) -> None:
     """Send TERM to the sidecars whose turn has come; when nothing runs at all, finish a pod that ends for good."""
     if worker.is_over:
         return
-    for container in reversed(worker.containers):
+    for container in reversed(worker.everything):
         if container.stage is Stage.TURN and _is_due(worker, container):
             _terminate(worker, container)
-    if worker.is_leaving and not any(container.is_running for container in worker.containers):
-        for container in worker.containers:
+    if worker.is_leaving and not any(container.is_running for container in worker.everything):
+        for container in worker.everything:
             if container.termination is not None:
                 worker.settle_exit(container)
         worker.finish_leaving()
