@@ -17,7 +17,7 @@
 # - kill a running program and watch what happens;
 # - read one number from CloudWatch.
 #
-# **Time:** about 10 minutes, two of which are the tour. **Cost:** nothing. **You need:** no knowledge of Kubernetes; a little
+# **Time:** about 15 minutes, two of which are the tour. **Cost:** nothing. **You need:** no knowledge of Kubernetes; a little
 # Python helps.
 
 # %% [markdown]
