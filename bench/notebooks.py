@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -12,7 +12,8 @@ from bench.report import Figure, hand_over
 from labs.course.build import NOTEBOOKS
 from labs.course.kernels import execute
 
-RUNS = 3
+RUNS = 1
+"""Three runs of each would take most of the time of the whole bench."""
 
 
 def seconds(path: Path) -> float:
@@ -23,12 +24,10 @@ def seconds(path: Path) -> float:
     return time.perf_counter() - began
 
 
-def measure() -> list[Figure]:
-    """A figure for each notebook."""
-    return [
-        Figure(path.stem, statistics.median(seconds(path) for _ in range(RUNS)), "s", RUNS)
-        for path in sorted(NOTEBOOKS.glob("*.ipynb"))
-    ]
+def measure() -> Iterator[Figure]:
+    """A figure for each notebook as soon as it has run."""
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        yield Figure(path.stem, seconds(path), "s", RUNS)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,8 @@ KEY_DEFAULTS = {"protocol": "TCP"}
 """Defaults of the fields that tell a list's items apart (``default`` in the published OpenAPI v3)."""
 
 _ABSENT: Any = object()
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+"""``json.dumps`` would build an encoder for each call."""
 UNTYPED = Definition("", {})
 
 
@@ -93,7 +95,7 @@ def key_of(element: dict[str, Any], keys: tuple[str, ...], owner: Definition = U
     given = {key: rule["default"] for key, rule in (owner.schema.get("properties") or {}).items() if "default" in rule}
     filled = {**KEY_DEFAULTS, **given, **element}
     found = {key: filled[key] for key in sorted(keys) if filled.get(key) is not None}
-    return f"k:{json.dumps(found, separators=(',', ':'), ensure_ascii=False)}"
+    return f"k:{_compact(found)}"
 
 
 def field_of(owner: Definition, key: str) -> Field | None:

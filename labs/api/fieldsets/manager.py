@@ -7,13 +7,13 @@ sigs.k8s.io/structured-merge-diff merge/update.go.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from labs.api.fieldsets.compare import Comparison
 from labs.api.fieldsets.limits import MAX_UPDATE_MANAGERS
-from labs.api.fieldsets.sets import Trie, difference, from_fields, to_fields, union
+from labs.api.fieldsets.sets import MEMBER, Trie, difference, from_fields, to_fields, union
 from labs.api.resources import ResourceType, definition_of
 from labs.api.store import Object
 from labs.sim.loop import Loop
@@ -34,6 +34,7 @@ STRIPPED_METADATA = (
 )
 ANCIENT = "ancient-changes"
 MAX_SHARED_SETS = 4096
+_text_of = json.JSONEncoder(sort_keys=True).encode
 Encode = Callable[[Trie], dict[str, Any]]
 Decode = Callable[[dict[str, Any]], Trie]
 RESET: dict[str, tuple[str, ...]] = {"": ("status",), "status": ("spec",)}
@@ -188,13 +189,16 @@ class SharedFields(dict[str, Any]):
 
     __slots__ = ("trie",)
 
-    def __init__(self, fields: dict[str, Any], trie: Trie) -> None:
+    def __init__(self, fields: Mapping[str, Any], trie: Trie) -> None:
         super().__init__(fields)
         self.trie = trie
 
 
 class SharedSets:
-    """One dict for equal sets, with its trie: the pods of one template would else hold a copy each."""
+    """One dict for equal sets and for equal parts of sets, each with its trie.
+
+    The pods of one template would else hold a copy each: their sets differ in the pod's address at most.
+    """
 
     def __init__(self) -> None:
         self._by_text: dict[str, SharedFields] = {}
@@ -203,11 +207,16 @@ class SharedSets:
         """The FieldsV1 of a trie."""
         if len(self._by_text) > MAX_SHARED_SETS:
             self._by_text.clear()
-        fields = to_fields(trie)
-        text = json.dumps(fields)
-        if text not in self._by_text:
-            self._by_text[text] = SharedFields(fields, trie)
-        return self._by_text[text]
+        return self._share(trie)
+
+    def _share(self, trie: Trie) -> SharedFields:
+        text = _text_of(trie)
+        known = self._by_text.get(text)
+        if known is None:
+            parts = {element: self._share(trie[element]) for element in sorted(trie)}
+            whole = {element: part.trie for element, part in parts.items()}
+            known = self._by_text[text] = SharedFields({} if list(parts) == [MEMBER] else parts, whole)
+        return known
 
     def decode(self, fields: dict[str, Any]) -> Trie:
         """The trie of a FieldsV1; nobody changes it."""

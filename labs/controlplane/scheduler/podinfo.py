@@ -6,6 +6,7 @@ Source: pkg/scheduler/framework/types.go (PodInfo, AffinityTerm).
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -159,7 +160,8 @@ def parse_pod(pod: Object) -> PodInfo:
         scored_memory_bytes=scored.get("memory", 0),
         host_ports=host_ports,
         placement=placement,
-        shape=f"{placement.signature} {requests} {scored} {host_ports}",
+        # Looked up for hundreds of nodes for each pod: one text object for equal ones is found without being compared.
+        shape=sys.intern(f"{placement.signature} {requests} {scored} {host_ports}"),
         affinity=_pod_affinity(spec.get("affinity") or {}, namespace),
         spread=tuple(_spread_constraints(spec, namespace, labels)),
         is_terminating="deletionTimestamp" in metadata,
