@@ -10,6 +10,7 @@ import base64
 from typing import Any
 
 from labs.api import gojson, names
+from labs.api.fieldsets.compare import ZERO_TEXTS
 from labs.api.strategies.pod_defaults import canonical_amounts
 from labs.api.strategies.rules import one_of
 from labs.api.strategies.workloads import set_missing
@@ -20,18 +21,7 @@ NAME_LABEL = "kubernetes.io/metadata.name"
 ACCOUNT_NAME = "kubernetes.io/service-account.name"
 REGISTRY_KEYS = {"kubernetes.io/dockercfg": ".dockercfg", "kubernetes.io/dockerconfigjson": ".dockerconfigjson"}
 FROZEN = "field is immutable when `immutable` is set"
-NODE_INFO = (
-    "machineID",
-    "systemUUID",
-    "bootID",
-    "kernelVersion",
-    "osImage",
-    "containerRuntimeVersion",
-    "kubeletVersion",
-    "kubeProxyVersion",
-    "operatingSystem",
-    "architecture",
-)
+NODE_INFO = ZERO_TEXTS["NodeSystemInfo"]
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
