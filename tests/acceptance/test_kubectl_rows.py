@@ -177,7 +177,6 @@ REFUSALS = {
     "rollout pause sts/db": "pausing is not supported",
     "rollout undo deploy/web --to-revision=9": "unable to find specified revision 9",
     "debug deploy/web --image=busybox": "not supported by debug",
-    "debug db-0 --image=busybox": "ephemeral containers are disabled for this cluster",
     "get pods --as=jane": 'User "jane" cannot list resource "pods" in API group "" in the namespace "rows"',
     "get pods --token=wrong": "You must be logged in to the server",
     "auth can-i list nodes --as=system:serviceaccount:rows:default": "not namespace scoped",
