@@ -16,7 +16,7 @@ SOLVED = [NOTEBOOKS / "solutions" / f"{source.stem}.ipynb" for source in find_so
 WORDS_A_MINUTE = 200
 EXERCISE_MIN = 5.0
 RUN_MIN = 1.0
-"""The machine's part is below that; see docs/bench.md."""
+"""The machine's part, as `make bench` measures it."""
 
 
 def text_of(notebook: Any, kind: str) -> str:
