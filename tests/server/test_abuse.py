@@ -19,6 +19,8 @@ MEGABYTE = 1_000_000
 WATCHES = 500
 """Over TLS, which is slow to open; ``test_kubernetes_door`` opens ten thousand beside the sockets."""
 AT_ONCE = 25
+MANY_HEADERS = 1_000
+"""Their bytes fit one TLS record, so that the client has sent all before the answer comes."""
 
 
 def connect(server: LabServer, door: str = "kubernetes") -> socket.socket:
@@ -68,8 +70,17 @@ def test_a_chunked_body_has_the_same_limit(server: LabServer, door: str) -> None
 @pytest.mark.parametrize("door", ["kubernetes", "aws"])
 def test_very_many_headers_are_refused(server: LabServer, door: str) -> None:
     with connect(server, door) as connection:
-        connection.sendall(head(server, "GET /", *(f"X-Many-{number}: 1" for number in range(50_000))))
+        connection.sendall(head(server, "GET /", *(f"X-Many-{number}: 1" for number in range(MANY_HEADERS))))
         assert status_of(connection) in (400, 431)
+
+
+@pytest.mark.parametrize("door", ["kubernetes", "aws"])
+def test_headers_without_end_are_cut_off(server: LabServer, door: str) -> None:
+    """The door closes while the client still sends, so its writes may fail before all is out."""
+    with connect(server, door) as connection, pytest.raises(OSError):
+        connection.sendall(head(server, "GET /")[:-2])
+        for number in range(1_000_000):
+            connection.sendall(f"X-Many-{number}: {'1' * 1_000}\r\n".encode())
 
 
 @pytest.mark.parametrize("path", ["/api/v1/namespaces/\xff\xfe/pods", "/api/v1/pods?labelSelector=%ff%fe", "/%c3%28"])
