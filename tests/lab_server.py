@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).parents[1]
 KUBECTL = Path(sys.executable).with_name("kubectl")
 START_TIMEOUT_S = 60
-COMMAND_TIMEOUT_S = 30
+COMMAND_TIMEOUT_S = 120
 
 
 def serve_command(directory: Path, *options: str) -> list[str]:

@@ -30,7 +30,7 @@ def status(server: LabServer) -> dict[str, Any]:
 def test_load_scales_php_apache_out_and_its_end_scales_it_in(server: LabServer) -> None:
     kubectl(server, f"apply -f {PHP_APACHE}")
     kubectl(server, "autoscale deployment php-apache --cpu=50% --min=1 --max=10")
-    kubectl(server, "wait --for=condition=Available deploy/php-apache --timeout=28s")
+    kubectl(server, "wait --for=condition=Available deploy/php-apache --timeout=100s")
     kubectl(server, GENERATE_LOAD)
     server.advance("5m")
     # One generator asks again as soon as it is answered: it keeps about half a core busy, of which each pod takes 100m.

@@ -12,7 +12,7 @@ import yaml
 from lab_server import LabServer
 
 MANIFESTS = Path(__file__).parent / "manifests"
-WAIT = "--timeout=28s"
+WAIT = "--timeout=100s"
 PLACED = """
 apiVersion: apps/v1
 kind: Deployment

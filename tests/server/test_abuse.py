@@ -38,6 +38,12 @@ def head(server: LabServer, line: str, *headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
+def send_headers(connection: socket.socket, count: int) -> None:
+    """A kilobyte each, one by one."""
+    for number in range(count):
+        connection.sendall(f"X-Many-{number}: {'1' * 1_000}\r\n".encode())
+
+
 def status_of(connection: socket.socket) -> int:
     answer = connection.recv(65_536)
     assert answer.startswith(b"HTTP/1."), answer[:200]
@@ -77,10 +83,10 @@ def test_very_many_headers_are_refused(server: LabServer, door: str) -> None:
 @pytest.mark.parametrize("door", ["kubernetes", "aws"])
 def test_headers_without_end_are_cut_off(server: LabServer, door: str) -> None:
     """The door closes while the client still sends, so its writes may fail before all is out."""
-    with connect(server, door) as connection, pytest.raises(OSError):
+    with connect(server, door) as connection:
         connection.sendall(head(server, "GET /")[:-2])
-        for number in range(1_000_000):
-            connection.sendall(f"X-Many-{number}: {'1' * 1_000}\r\n".encode())
+        with pytest.raises((ConnectionError, ssl.SSLError)):
+            send_headers(connection, 1_000_000)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/namespaces/\xff\xfe/pods", "/api/v1/pods?labelSelector=%ff%fe", "/%c3%28"])
