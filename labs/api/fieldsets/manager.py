@@ -136,6 +136,7 @@ class FieldManager:
         self._loop = loop
         self._shared = SharedSets()
         self._created: dict[tuple[object, ...], dict[str, Any]] = {}
+        self._latest: dict[tuple[str, ...], list[dict[str, Any]]] = {}
 
     def record(self, kind: ResourceType, new: Object, old: Object | None, manager: str, subresource: str) -> None:
         """Set ``new``'s managedFields after a create (``old`` is None) or an update by ``manager``."""
@@ -144,8 +145,7 @@ class FieldManager:
         given = list_to_build_on(new, old, subresource)
         wanted = comparable(new, subresource, kind)
         if old is None and not given:
-            fields = self._fields_created(kind, wanted)
-            _keep(new, [_shown(Entry(*writer, {}, time), fields)] if fields else [])
+            _keep(new, self._entries_created(kind, wanted, writer, time))
             return
         live = comparable(old, subresource, kind) if old is not None else {"metadata": {}}
         changes = Comparison(live, wanted, definition_of(kind))
@@ -174,8 +174,10 @@ class FieldManager:
                 return False
         return has_all
 
-    def _fields_created(self, kind: ResourceType, new: Object) -> dict[str, Any]:
-        """The FieldsV1 of a new object; objects of one outline have the same."""
+    def _entries_created(
+        self, kind: ResourceType, new: Object, writer: Writer, time: str | None
+    ) -> list[dict[str, Any]]:
+        """The managedFields of a new object; what a writer makes in one second to one outline has the same."""
         # The fields of a custom kind depend on a schema that may change.
         key = (kind.group_version_kind, outline(new))
         fields = None if kind.custom is not None else self._created.get(key)
@@ -184,7 +186,14 @@ class FieldManager:
                 self._created.clear()
             changes = Comparison({"metadata": {}}, new, definition_of(kind))
             fields = self._created[key] = self._shared.encode(changes.added) if changes.added else {}
-        return fields
+        if not fields:
+            return []
+        entries = self._latest.get((kind.resource, *writer))
+        if entries is None or entries[0]["fieldsV1"] is not fields or entries[0].get("time") != time:
+            if len(self._latest) > MAX_SHARED_SETS:
+                self._latest.clear()
+            entries = self._latest[kind.resource, *writer] = [_shown(Entry(*writer, {}, time), fields)]
+        return entries
 
 
 def outline(value: Any) -> object:
