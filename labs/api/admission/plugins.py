@@ -232,9 +232,7 @@ def tolerate_default_taints(attributes: Attributes) -> None:
     spec = attributes.object["spec"]
     tolerations = list(spec.get("tolerations") or ())
     added = [
-        default
-        for default in _DEFAULT_TOLERATIONS
-        if not any(_tolerates(item, default["key"]) for item in tolerations)
+        default for default in _DEFAULT_TOLERATIONS if not any(_tolerates(item, default["key"]) for item in tolerations)
     ]
     if added:
         spec["tolerations"] = tolerations + added
