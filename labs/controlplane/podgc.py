@@ -44,18 +44,19 @@ class PodGarbageCollector(Component):
         pods = self.client.list("pods")
         for pod in surplus_terminated(pods, TERMINATED_POD_THRESHOLD):
             self._delete(pod)
-        for pod in pods:
+        leaving = [pod for pod in pods if is_leaving(pod)]
+        for pod in leaving:
             if self._is_out_of_service(pod):
                 self._fail_and_delete(pod)
         self._collect_orphans(pods)
-        for pod in pods:
-            if is_leaving(pod) and not pod["spec"].get("nodeName"):
+        for pod in leaving:
+            if not pod["spec"].get("nodeName"):
                 self._fail_and_delete(pod)
         self.client.loop.after(PERIOD_NS, self._pass)
 
     def _is_out_of_service(self, pod: Object) -> bool:
         name = pod["spec"].get("nodeName")
-        if not name or not is_leaving(pod):
+        if not name:
             return False
         node = self.client.get("nodes", "", name)
         if node is None:

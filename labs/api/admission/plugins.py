@@ -137,15 +137,21 @@ class ServiceAccounts:
             spec["volumes"] = [*volumes, token_volume(name)]
 
 
+_TOKEN_SOURCES = (
+    {"serviceAccountToken": {"expirationSeconds": TOKEN_SECONDS, "path": "token"}},
+    {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+    {
+        "downwardAPI": {
+            "items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]
+        }
+    },
+)
+"""One for all pods, as their default tolerations are: what is stored is never changed in place."""
+
+
 def token_volume(name: str) -> dict[str, Any]:
     """The projected volume with token, CA and namespace."""
-    field = {"apiVersion": "v1", "fieldPath": "metadata.namespace"}
-    sources = [
-        {"serviceAccountToken": {"expirationSeconds": TOKEN_SECONDS, "path": "token"}},
-        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": field}]}},
-    ]
-    return {"name": name, "projected": {"sources": sources, "defaultMode": 420}}
+    return {"name": name, "projected": {"sources": list(_TOKEN_SOURCES), "defaultMode": 420}}
 
 
 def taint_new_node(attributes: Attributes) -> None:
@@ -213,6 +219,12 @@ class Priorities:
                 raise errors.forbidden("priorityclasses.scheduling.k8s.io", at(new, "metadata", "name") or "", why)
 
 
+_DEFAULT_TOLERATIONS: tuple[dict[str, Any], ...] = tuple(
+    {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": TOLERATED_S}
+    for key in (NOT_READY, UNREACHABLE)
+)
+
+
 def tolerate_default_taints(attributes: Attributes) -> None:
     """DefaultTolerationSeconds: five minutes on a node that is not ready or unreachable."""
     if not _is_new_pod(attributes):
@@ -220,9 +232,7 @@ def tolerate_default_taints(attributes: Attributes) -> None:
     spec = attributes.object["spec"]
     tolerations = list(spec.get("tolerations") or ())
     added = [
-        {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": TOLERATED_S}
-        for key in (NOT_READY, UNREACHABLE)
-        if not any(_tolerates(item, key) for item in tolerations)
+        default for default in _DEFAULT_TOLERATIONS if not any(_tolerates(item, default["key"]) for item in tolerations)
     ]
     if added:
         spec["tolerations"] = tolerations + added

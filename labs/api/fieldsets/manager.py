@@ -7,13 +7,13 @@ sigs.k8s.io/structured-merge-diff merge/update.go.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from labs.api.fieldsets.compare import Comparison
 from labs.api.fieldsets.limits import MAX_UPDATE_MANAGERS
-from labs.api.fieldsets.sets import MEMBER, Trie, difference, from_fields, to_fields, union
+from labs.api.fieldsets.sets import MEMBER, Trie, difference, from_fields, intersection, to_fields, union
 from labs.api.resources import ResourceType, definition_of
 from labs.api.store import Object
 from labs.sim.loop import Loop
@@ -37,6 +37,8 @@ MAX_SHARED_SETS = 4096
 _text_of = json.JSONEncoder(sort_keys=True).encode
 Encode = Callable[[Trie], dict[str, Any]]
 Decode = Callable[[dict[str, Any]], Trie]
+Writer = tuple[str, str, str, str]
+"""Manager, operation, API version and subresource: what tells two entries apart."""
 RESET: dict[str, tuple[str, ...]] = {"": ("status",), "status": ("spec",)}
 
 
@@ -55,27 +57,21 @@ class Entry:
     time: str | None
     encoded: dict[str, Any] | None = field(default=None, compare=False)
 
-    def is_of(self, manager: str, operation: str, api_version: str, subresource: str) -> bool:
-        """Whether this is the entry of such a writer."""
-        mine = (self.manager, self.operation, self.api_version, self.subresource)
-        return mine == (manager, operation, api_version, subresource)
+    def is_of(self, *writer: str) -> bool:
+        """Whether this is the entry of such a Writer."""
+        return writer == (self.manager, self.operation, self.api_version, self.subresource)
 
 
 def decode_entries(encoded: Iterable[dict[str, Any]], decode: Decode = from_fields) -> list[Entry]:
     """The entries of managedFields; ``decode`` reads the trie of a FieldsV1."""
     return [
-        Entry(
-            item.get("manager", ""),
-            item.get("operation", "Update"),
-            item.get("apiVersion", ""),
-            item.get("subresource", ""),
-            decode(item.get("fieldsV1") or {}),
-            item.get("time"),
-            item,
-        )
-        for item in encoded
-        if item
+        Entry(*_writer_of(item), decode(item.get("fieldsV1") or {}), item.get("time"), item) for item in encoded if item
     ]
+
+
+def _writer_of(item: dict[str, Any]) -> Writer:
+    get = item.get
+    return get("manager", ""), get("operation", "Update"), get("apiVersion", ""), get("subresource", "")
 
 
 def encode_entries(entries: Iterable[Entry], encode: Encode = to_fields) -> list[dict[str, Any]]:
@@ -114,13 +110,18 @@ def list_to_build_on(new: Object, old: Object | None, subresource: str) -> list[
 
     ``[{}]`` empties the list; a subresource leaves it to the object. ``decodeLiveOrNew`` of fieldmanager.go.
     """
-    before = list((old or {"metadata": {}})["metadata"].get("managedFields") or ())
+    before = list(_entries_of(old))
     given = new["metadata"].get("managedFields")
     if subresource or not given:
         return before
     if given == [{}]:
         return []
     return list(given) if all(map(_is_readable, given)) else before
+
+
+def _entries_of(obj: Object | None) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = obj["metadata"].get("managedFields") or [] if obj is not None else []
+    return entries
 
 
 def _is_readable(item: dict[str, Any]) -> bool:
@@ -135,6 +136,7 @@ class FieldManager:
         self._loop = loop
         self._shared = SharedSets()
         self._created: dict[tuple[object, ...], dict[str, Any]] = {}
+        self._latest: dict[tuple[str, ...], list[dict[str, Any]]] = {}
 
     def record(self, kind: ResourceType, new: Object, old: Object | None, manager: str, subresource: str) -> None:
         """Set ``new``'s managedFields after a create (``old`` is None) or an update by ``manager``."""
@@ -143,20 +145,39 @@ class FieldManager:
         given = list_to_build_on(new, old, subresource)
         wanted = comparable(new, subresource, kind)
         if old is None and not given:
-            fields = self._fields_created(kind, wanted)
-            _keep(new, [_shown(Entry(*writer, {}, time), fields)] if fields else [])
+            _keep(new, self._entries_created(kind, wanted, writer, time))
             return
         live = comparable(old, subresource, kind) if old is not None else {"metadata": {}}
         changes = Comparison(live, wanted, definition_of(kind))
         if not changes.added and not changes.removed:
             _keep(new, given)
             return
+        is_as_stored = given == _entries_of(old)
+        if is_as_stored and not changes.removed and self._has_all(given, changes.added, writer):
+            _keep(new, given)
+            return
         entries = decode_entries(given, self._shared.decode)
         entries = after_update(entries, changes.added, changes.removed, writer, time)
         set_entries(new, capped(entries), self._shared.encode)
 
-    def _fields_created(self, kind: ResourceType, new: Object) -> dict[str, Any]:
-        """The FieldsV1 of a new object; objects of one outline have the same."""
+    def _has_all(self, entries: list[dict[str, Any]], added: Trie, writer: Writer) -> bool:
+        """Whether a writer has all of ``added`` already, and nobody else any of it: then every entry stays as it is.
+
+        So it is with heartbeats and most statuses, which are most of all writes.
+        """
+        has_all = False
+        for item in entries:
+            fields = self._shared.decode(item.get("fieldsV1") or {})
+            if _writer_of(item) == writer:
+                has_all = not difference(added, fields)
+            elif intersection(added, fields):
+                return False
+        return has_all
+
+    def _entries_created(
+        self, kind: ResourceType, new: Object, writer: Writer, time: str | None
+    ) -> list[dict[str, Any]]:
+        """The managedFields of a new object; what a writer makes in one second to one outline has the same."""
         # The fields of a custom kind depend on a schema that may change.
         key = (kind.group_version_kind, outline(new))
         fields = None if kind.custom is not None else self._created.get(key)
@@ -165,7 +186,14 @@ class FieldManager:
                 self._created.clear()
             changes = Comparison({"metadata": {}}, new, definition_of(kind))
             fields = self._created[key] = self._shared.encode(changes.added) if changes.added else {}
-        return fields
+        if not fields:
+            return []
+        entries = self._latest.get((kind.resource, *writer))
+        if entries is None or entries[0]["fieldsV1"] is not fields or entries[0].get("time") != time:
+            if len(self._latest) > MAX_SHARED_SETS:
+                self._latest.clear()
+            entries = self._latest[kind.resource, *writer] = [_shown(Entry(*writer, {}, time), fields)]
+        return entries
 
 
 def outline(value: Any) -> object:
@@ -189,9 +217,15 @@ class SharedFields(dict[str, Any]):
 
     __slots__ = ("trie",)
 
-    def __init__(self, fields: Mapping[str, Any], trie: Trie) -> None:
-        super().__init__(fields)
-        self.trie = trie
+    trie: SharedTrie
+
+
+class SharedTrie(dict[str, Any]):
+    """A trie that knows its FieldsV1."""
+
+    __slots__ = ("fields",)
+
+    fields: SharedFields
 
 
 class SharedSets:
@@ -210,12 +244,15 @@ class SharedSets:
         return self._share(trie)
 
     def _share(self, trie: Trie) -> SharedFields:
+        if isinstance(trie, SharedTrie):
+            return trie.fields
         text = _text_of(trie)
         known = self._by_text.get(text)
         if known is None:
             parts = {element: self._share(trie[element]) for element in sorted(trie)}
-            whole = {element: part.trie for element, part in parts.items()}
-            known = self._by_text[text] = SharedFields({} if list(parts) == [MEMBER] else parts, whole)
+            known = self._by_text[text] = SharedFields({} if list(parts) == [MEMBER] else parts)
+            known.trie = SharedTrie({element: part.trie for element, part in parts.items()})
+            known.trie.fields = known
         return known
 
     def decode(self, fields: dict[str, Any]) -> Trie:
@@ -223,9 +260,7 @@ class SharedSets:
         return fields.trie if isinstance(fields, SharedFields) else from_fields(fields)
 
 
-def after_update(
-    entries: list[Entry], added: Trie, removed: Trie, writer: tuple[str, str, str, str], time: str | None
-) -> list[Entry]:
+def after_update(entries: list[Entry], added: Trie, removed: Trie, writer: Writer, time: str | None) -> list[Entry]:
     """The entries after an update: the writer takes what it changed, everybody loses what is gone."""
     lost = union(added, removed)
     mine = next((entry for entry in entries if entry.is_of(*writer)), Entry(*writer, {}, time))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from labs import errors
@@ -68,10 +70,20 @@ def list_page(store: Store, selection: Selection, namespace: str | None, options
         objects = _state(store, selection, namespace, version if is_exact else None)
     except ApiError as error:
         raise _expired(options.continue_token, start, error) from None
-    selected = [obj for obj in objects if selection.is_everything or selection.matches(obj)]
     if namespace is None:
+        selected = list(filter(selection.matches, objects))
         selected.sort(key=lambda obj: f"{namespace_of(obj)}/{name_of(obj)}")
+    else:
+        selected = _selected_from(start, objects, namespace, options.limit, selection)
     return _cut(selected, start, version, namespace, options, selection)
+
+
+def _selected_from(start: str, objects: list[Object], namespace: str, limit: int, selection: Selection) -> list[Object]:
+    """Of objects in order of name, those selected from ``start`` on: no more than tell a page from the last one."""
+    objects = objects[bisect_left(objects, start, key=lambda obj: token_key(obj, namespace)) :]
+    if selection.is_everything:
+        return objects
+    return list(islice(filter(selection.matches, objects), limit + 1 if limit > 0 else None))
 
 
 def _cut(

@@ -57,7 +57,7 @@ class Disruption:
 
     def _poll(self) -> None:
         self._client.loop.after(POLL_NS, self._poll)
-        if self._is_busy or not self._state.is_synced():
+        if self._is_busy or not self._client.list("nodeclaims.karpenter.sh") or not self._state.is_synced():
             return
         command = self._decide()
         if command is not None:

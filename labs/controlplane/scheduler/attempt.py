@@ -142,14 +142,16 @@ def search(filters: Filters, start: int) -> Search:
 def _look_at(filters: Filters, nodes: list[NodeInfo], found: Search) -> None:
     """Look at nodes in turn until enough of them fit. This runs for hundreds of nodes for each pod."""
     wanted = feasible_nodes_wanted(len(nodes))
-    shape = filters.pod.shape if filters.is_local else None
+    shape = filters.pod.shape if filters.is_local else ""
     feasible = found.feasible
-    for found.examined, node in enumerate(nodes, 1):
+    found.examined = len(nodes)
+    for number, node in enumerate(nodes, 1):
         known = node.failures
-        failure = known[shape] if shape is not None and shape in known else filters.failure(node)
+        failure = known[shape] if shape in known else filters.failure(node)
         if failure is None:
             feasible.append(node)
             if len(feasible) == wanted:
+                found.examined = number
                 return
         elif node.facts is not None:
             found.failures[node.facts.name] = failure

@@ -117,6 +117,12 @@ class Cache:
         self.nodes.setdefault(pod.node, NodeInfo(None)).add(pod)
         self._index(pod, 1)
 
+    def exchange_pod(self, pod: PodInfo) -> None:
+        """Take the new state of a pod that stays on its node and counts as before."""
+        for pods in (self._pods, self.nodes[pod.node].pods):
+            del pods[pod.uid]
+            pods[pod.uid] = pod
+
     def remove_pod(self, uid: str) -> None:
         """Take a pod off its node; nothing happens when it is on none."""
         pod = self._pods.pop(uid, None)

@@ -6,7 +6,7 @@ terms do the pods on nodes carry, and where".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from labs.controlplane.scheduler.podinfo import NamespaceLabels, PodInfo, PodMatcher, Term
 
@@ -17,12 +17,27 @@ MAX_GROUPS = 4096
 class PodGroup:
     """Pods on nodes that every one of the matchers chooses, counted by node."""
 
-    __slots__ = ("by_node", "counts_terminating", "matchers")
+    __slots__ = ("_by_value", "by_node", "counts_terminating", "matchers")
 
     def __init__(self, matchers: tuple[PodMatcher, ...], counts_terminating: bool) -> None:
         self.matchers = matchers
         self.counts_terminating = counts_terminating
         self.by_node: dict[str, int] = {}
+        self._by_value: dict[str, tuple[Mapping[str, str], dict[str, int]]] = {}
+
+    def by_value(self, key: str, values: Mapping[str, str]) -> dict[str, int]:
+        """The counts as sums by the value of a node label, which ``values`` has by node; 0 where there are none.
+
+        They are kept for as long as ``values`` is the same mapping, which nobody changes.
+        """
+        known = self._by_value.get(key)
+        if known is None or known[0] is not values:
+            sums = dict.fromkeys(values.values(), 0)
+            for node, count in self.by_node.items():
+                if node in values:
+                    sums[values[node]] += count
+            known = self._by_value[key] = (values, sums)
+        return dict(known[1])
 
     def selects(self, pod: PodInfo, namespace_labels: NamespaceLabels) -> bool:
         """Whether the pod is one of the group's, wherever it is."""
@@ -37,6 +52,9 @@ class PodGroup:
             self.by_node[node] = count
         else:
             self.by_node.pop(node, None)
+        for values, sums in self._by_value.values():
+            if node in values:
+                sums[values[node]] += amount
 
 
 class PodGroups:

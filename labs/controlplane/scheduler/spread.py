@@ -60,12 +60,8 @@ def _matching_pods(
 ) -> dict[str, int]:
     """Matching pods by value of the constraint's key, 0 where there are none."""
     values = _values(pod, constraint, needed, cache)
-    matches = dict.fromkeys(values.values(), 0)
-    for name, count in cache.group((constraint.matcher,), counts_terminating=False).by_node.items():
-        value = values.get(name)
-        if value is not None:
-            matches[value] += count
-    return matches
+    group = cache.group((constraint.matcher,), counts_terminating=False)
+    return group.by_value(constraint.topology_key, values)
 
 
 @dataclass(slots=True)
@@ -149,16 +145,24 @@ def spread_scores(
     facts = [info.facts for info in nodes if info.facts is not None]
     needed = constraints if pod.spread else ()
     is_scored = [all(item.topology_key in node.labels for item in needed) for node in facts] if needed else None
-    totals = [0.0] * len(facts)
+    columns, weights = [], []
     for constraint in constraints:
         counts, domain_count = _counts_of(pod, constraint, needed, cache, facts, is_scored)
-        # count x ln(domains + 2) + maxSkew - 1, where the node has the key.
-        weight, more = math.log(domain_count + 2), constraint.max_skew - 1
-        totals = [
-            total if count is None else total + (count * weight + more)
-            for total, count in zip(totals, counts, strict=True)
-        ]
-    return normalised_spread([math.floor(total + 0.5) for total in totals], is_scored)
+        columns.append(counts)
+        weights.append((math.log(domain_count + 2), constraint.max_skew - 1))
+    # Hundreds of nodes have few different rows of counts: one total for each of those.
+    rows = list(zip(*columns, strict=True))
+    totals = {row: _total(row, weights) for row in dict.fromkeys(rows)}
+    return normalised_spread([totals[row] for row in rows], is_scored)
+
+
+def _total(counts: Sequence[int | None], weights: Sequence[tuple[float, int]]) -> int:
+    """The sum of count x ln(domains + 2) + maxSkew - 1 over the constraints whose key a node has."""
+    total = 0.0
+    for count, (weight, more) in zip(counts, weights, strict=True):
+        if count is not None:
+            total += count * weight + more
+    return math.floor(total + 0.5)
 
 
 def _counts_of(

@@ -100,8 +100,12 @@ class Watcher:
 
     def _on_bound_pod(self, uid: str, pod: Object) -> None:
         old = self.cache.pod(uid)
-        new = _updated(old, pod)
-        self.cache.set_pod(new)
+        if old is not None and _is_alike(old, pod):
+            new = replace(old, obj=pod)
+            self.cache.exchange_pod(new)
+        else:
+            new = parse_pod(pod)
+            self.cache.set_pod(new)
         self.queue.remove(uid)
         self.cache.withdraw(uid)
         is_confirmed = self._assumed.pop(uid, "") is None
@@ -129,16 +133,19 @@ class Watcher:
         self._wake()
 
 
-def _updated(known: PodInfo | None, pod: Object) -> PodInfo:
+def _updated(known: PodInfo, pod: Object) -> PodInfo:
     """``pod`` parsed; only its object is exchanged where nothing changed that matters here."""
-    if known is None or known.node != (pod["spec"].get("nodeName") or ""):
-        return parse_pod(pod)
-    is_same = (
-        known.obj["spec"] == pod["spec"]
+    return replace(known, obj=pod) if _is_alike(known, pod) else parse_pod(pod)
+
+
+def _is_alike(known: PodInfo, pod: Object) -> bool:
+    """Whether all is as it was that a parsed pod holds."""
+    return (
+        known.node == (pod["spec"].get("nodeName") or "")
+        and known.obj["spec"] == pod["spec"]
         and known.labels == (pod["metadata"].get("labels") or {})
         and known.is_terminating == ("deletionTimestamp" in pod["metadata"])
     )
-    return replace(known, obj=pod) if is_same else parse_pod(pod)
 
 
 def _is_changed(old: PodInfo, new: PodInfo) -> bool:

@@ -25,12 +25,15 @@ class LogFile:
     __slots__ = ("_lines", "_watchers", "is_ended")
 
     def __init__(self) -> None:
-        self._lines: deque[Line] = deque(maxlen=MAX_LINES)
+        self._lines: deque[Line] | None = None
+        """Made with the first line: an empty one takes more room than all else of a container that says nothing."""
         self._watchers: list[Callable[[Line | None], None]] = []
         self.is_ended = False
 
     def write(self, now_ns: int, text: str) -> None:
         """Add the lines of ``text``."""
+        if self._lines is None:
+            self._lines = deque(maxlen=MAX_LINES)
         for part in text.split("\n"):
             self._lines.append((now_ns, part))
             self._tell((now_ns, part))
@@ -52,7 +55,7 @@ class LogFile:
 
     def lines(self, tail_lines: int | None = None, since_ns: int = 0) -> list[Line]:
         """The last lines since a moment."""
-        lines = [entry for entry in self._lines if entry[0] >= since_ns]
+        lines = [entry for entry in self._lines or () if entry[0] >= since_ns]
         if tail_lines is not None:
             lines = lines[max(0, len(lines) - tail_lines) :] if tail_lines else []
         return lines

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -146,6 +146,11 @@ def _rows() -> dict[str, dict[str, Any]]:
     return rows
 
 
+@lru_cache(maxsize=1024)
+def _entry_of(name: str) -> Entry:
+    return parse_entry(_rows().get(name, {}))
+
+
 def program_name(image: str) -> str:
     """The last part of an image's name, by which the catalogue knows it."""
     name = full_name(image)
@@ -158,14 +163,14 @@ def entry_for(pod: Object, container: Object) -> Entry:
 
     Raises UsageError when the annotation cannot be used.
     """
-    row = _rows().get(program_name(container["image"]), {})
+    name = program_name(container["image"])
     text = (pod["metadata"].get("annotations") or {}).get(DEMAND_ANNOTATION)
     if text is None:
-        return parse_entry(row)
+        return _entry_of(name)
     try:
         override = json.loads(text)
     except json.JSONDecodeError:
         override = None
     if not isinstance(override, dict):
         raise UsageError(f'The annotation {DEMAND_ANNOTATION} is a JSON object such as {{"cpu_ms": 20}}; fix {text!r}.')
-    return parse_entry({**row, **override})
+    return parse_entry({**_rows().get(name, {}), **override})

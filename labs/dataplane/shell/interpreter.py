@@ -134,7 +134,8 @@ class Shell:
         code = 0
         for number, command in enumerate(pipeline.commands, 1):
             if number == len(pipeline.commands):
-                code = yield from self._command(command, replace(streams, stdin=source))
+                inner = streams if source is streams.stdin else replace(streams, stdin=source)
+                code = yield from self._command(command, inner)
                 break
             held: list[bytes] = []
             inner = replace(streams, stdin=source, out=held.append, is_tty=False)

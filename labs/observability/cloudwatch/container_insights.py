@@ -160,27 +160,28 @@ class ContainerInsightsPublisher:
 
 @dataclass(slots=True)
 class _Sample:
-    """Values of one collection by metric and dimension set."""
+    """Values of one collection by metric, unit and dimension set: one alone, or all of them."""
 
     cluster: tuple[str, str]
     is_enhanced: bool
-    values: dict[tuple[str, str, Dimensions], list[float]] = field(default_factory=dict)
+    values: dict[tuple[str, str], dict[Dimensions, float | list[float]]] = field(default_factory=dict)
 
     def add(self, sets: Sequence[Dimensions], metric: str, value: float, unit: str) -> None:
+        of_metric = self.values.setdefault((metric, unit), {})
         for dimensions in sets:
-            self.values.setdefault((metric, unit, dimensions), []).append(float(value))
+            known = of_metric.get(dimensions)
+            if known is None:
+                of_metric[dimensions] = value
+            elif isinstance(known, list):
+                known.append(value)
+            else:
+                of_metric[dimensions] = [known, value]
 
     def publish(self, sink: MetricSink, now_ns: int) -> None:
-        for (metric, unit, dimensions), values in self.values.items():
-            sink.put(
-                NAMESPACE,
-                metric,
-                dimensions,
-                now_ns,
-                values[0] if len(values) == 1 else values,
-                unit=unit,
-                available_at_ns=now_ns + READABLE_AFTER_NS,
-            )
+        readable_ns = now_ns + READABLE_AFTER_NS
+        for (metric, unit), of_metric in self.values.items():
+            for dimensions, values in of_metric.items():
+                sink.put(NAMESPACE, metric, dimensions, now_ns, values, unit=unit, available_at_ns=readable_ns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 A series is a namespace, a name, an exact set of dimensions and a unit. A row is a statistic set of one slot
 (the minute, or the second of high-resolution data, that a datum falls in): sample count, sum, minimum, maximum
 and the time from which it can be read. A row whose minimum equals its maximum is a raw value with a weight.
-Writes go to a list; the first read after them moves them into numpy columns.
+Writes go to a list; the first read of their rows moves them into numpy columns.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,10 @@ _FEW_VALUES = 16
 """Values of one write that are stored one by one: cheaper than compressing them."""
 
 Dimensions = tuple[tuple[str, str], ...]
+Moment = tuple[int, int]
+"""The slot of a row, and the time from which it can be read."""
+Figures = tuple[float, float, float, float]
+"""Sample count, sum, minimum and maximum."""
 
 
 class MetricKey(NamedTuple):
@@ -60,29 +65,33 @@ _NO_FIGURES: NDArray[np.float64] = np.empty((0, 4), np.float64)
 
 
 class _Series:
-    """One unit's rows of one metric: (slot, readable from) and (count, sum, minimum, maximum)."""
+    """One unit's rows of one metric: (slot, readable from) and (count, sum, minimum, maximum).
 
-    __slots__ = ("_figures", "_new", "_size", "_times", "newest_ns")
+    A large cluster writes a quarter of a million series, of which few are ever read: until then ``_new`` holds what
+    was written, a moment and behind it its figures, or the one value.
+    """
 
-    def __init__(self) -> None:
-        # A large cluster writes a quarter of a million series, of which few are ever read.
+    __slots__ = ("_figures", "_new", "_size", "_times", "newest_ns", "unit")
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
         self._times = _NO_TIMES
         self._figures = _NO_FIGURES
         self._size = 0
-        self._new: list[tuple[int, int, float, float, float, float]] = []
+        self._new: list[Any] = []
         self.newest_ns = 0
 
-    def add(self, slot_ns: int, available_ns: int, figures: tuple[float, float, float, float]) -> None:
-        self._new.append((slot_ns, available_ns, *figures))
-        if slot_ns > self.newest_ns:
-            self.newest_ns = slot_ns
+    def add(self, moment: Moment, figures: float | Figures) -> None:
+        self._new += (moment, figures)
+        if moment[0] > self.newest_ns:
+            self.newest_ns = moment[0]
 
-    def add_block(self, slot_ns: int, available_ns: int, figures: NDArray[np.float64]) -> None:
+    def add_block(self, moment: Moment, figures: NDArray[np.float64]) -> None:
         self._settle()
         times = np.empty((len(figures), 2), np.int64)
-        times[:] = (slot_ns, available_ns)
+        times[:] = moment
         self._append(times, figures)
-        self.newest_ns = max(self.newest_ns, slot_ns)
+        self.newest_ns = max(self.newest_ns, moment[0])
 
     def select(self, start_ns: int, end_ns: int, as_of_ns: int) -> Rows:
         """Rows with a slot in [start, end) that can be read at ``as_of_ns``."""
@@ -97,15 +106,16 @@ class _Series:
 
     def is_readable(self, as_of_ns: int) -> bool:
         """Whether any row can be read at that time."""
-        self._settle()
+        if any(available_ns <= as_of_ns for _, available_ns in self._new[::2]):
+            return True
         return bool((self._times[: self._size, 1] <= as_of_ns).any())
 
     def _settle(self) -> None:
         if self._new:
-            times = np.array([row[:2] for row in self._new], np.int64)
-            figures = np.array([row[2:] for row in self._new], np.float64)
+            times = np.array(self._new[::2], np.int64)
+            rows = [row if isinstance(row, tuple) else (1.0, row, row, row) for row in self._new[1::2]]
             self._new.clear()
-            self._append(times, figures)
+            self._append(times, np.array(rows, np.float64))
 
     def _append(self, times: NDArray[np.int64], figures: NDArray[np.float64]) -> None:
         size = self._size + len(times)
@@ -134,7 +144,8 @@ class MetricStore:
     """All metrics of one account and region."""
 
     def __init__(self) -> None:
-        self._metrics: dict[MetricKey, dict[str, _Series]] = {}
+        self._metrics: dict[MetricKey, tuple[_Series, ...]] = {}
+        self._moment: Moment = (0, 0)
 
     def put(
         self,
@@ -149,58 +160,63 @@ class MetricStore:
     ) -> None:
         """Stores one value, or many values of the same time with a weight each (1 unless told)."""
         series = self._series(key, unit)
-        slot_ns = timestamp_ns - timestamp_ns % (resolution_s * SECOND_NS)
+        moment = self._moment_of(timestamp_ns, available_at_ns, resolution_s)
         if isinstance(values, (int, float)):
-            value = float(values)
-            series.add(slot_ns, available_at_ns, (1.0, value, value, value))
+            series.add(moment, values)
             return
         samples = np.asarray(values, np.float64).reshape(-1)
         weights = np.ones(samples.size) if counts is None else np.asarray(counts, np.float64)
         samples, weights = samples[weights > 0], weights[weights > 0]
         if samples.size <= _FEW_VALUES:
             for value, weight in zip(samples.tolist(), weights.tolist(), strict=True):
-                series.add(slot_ns, available_at_ns, (weight, weight * value, value, value))
+                series.add(moment, (weight, weight * value, value, value))
             return
         distinct, weights = compress(samples, weights)
         block = np.column_stack((weights, weights * distinct, distinct, distinct))
-        series.add_block(slot_ns, available_at_ns, block)
+        series.add_block(moment, block)
 
     def put_set(
         self,
         key: MetricKey,
         timestamp_ns: int,
-        statistic_set: tuple[float, float, float, float],
+        statistic_set: Figures,
         *,
         unit: str,
         available_at_ns: int,
         resolution_s: int = 60,
     ) -> None:
         """Stores a statistic set: sample count, sum, minimum, maximum."""
-        slot_ns = timestamp_ns - timestamp_ns % (resolution_s * SECOND_NS)
-        self._series(key, unit).add(slot_ns, available_at_ns, statistic_set)
+        self._series(key, unit).add(self._moment_of(timestamp_ns, available_at_ns, resolution_s), statistic_set)
+
+    def _moment_of(self, timestamp_ns: int, available_at_ns: int, resolution_s: int) -> Moment:
+        """The moment of a row; rows that are written one after the other mostly share it."""
+        moment = (timestamp_ns - timestamp_ns % (resolution_s * SECOND_NS), available_at_ns)
+        if moment != self._moment:
+            self._moment = moment
+        return self._moment
 
     def rows(self, key: MetricKey, start_ns: int, end_ns: int, as_of_ns: int) -> dict[str, Rows]:
         """Rows of [start, end) that can be read at ``as_of_ns``, by unit in order; none empty."""
         found = {}
-        for unit, series in sorted(self._metrics.get(key, {}).items()):
+        for series in sorted(self._metrics.get(key, ()), key=attrgetter("unit")):
             rows = series.select(start_ns, end_ns, as_of_ns)
             if rows.slot_ns.size:
-                found[unit] = rows
+                found[series.unit] = rows
         return found
 
     def metrics(self, as_of_ns: int, active_since_ns: int) -> Iterator[MetricKey]:
         """Metrics readable at ``as_of_ns`` with data since ``active_since_ns``, in order of their keys."""
         for key in sorted(self._metrics):
-            for series in self._metrics[key].values():
+            for series in self._metrics[key]:
                 if series.newest_ns >= active_since_ns and series.is_readable(as_of_ns):
                     yield key
                     break
 
     def _series(self, key: MetricKey, unit: str) -> _Series:
-        units = self._metrics.get(key)
-        if units is None:
-            units = self._metrics[key] = {}
-        series = units.get(unit)
-        if series is None:
-            series = units[unit] = _Series()
+        known = self._metrics.get(key, ())
+        for series in known:
+            if series.unit == unit:
+                return series
+        series = _Series(unit)
+        self._metrics[key] = (*known, series)
         return series
