@@ -40,9 +40,7 @@ BANNED_IMPORTS = {"threading", "socket", "subprocess", "asyncio", "multiprocessi
 
 
 def run(*command: str) -> None:
-    finished = subprocess.run(
-        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    finished = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 

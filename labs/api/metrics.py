@@ -50,9 +50,7 @@ class CustomMetricsReader(Protocol):
         """One value for each selected pod that has the metric."""
         ...
 
-    def object_value(
-        self, metric: str, namespace: str, kind: str, name: str, metric_selector: Selects
-    ) -> MetricValue:
+    def object_value(self, metric: str, namespace: str, kind: str, name: str, metric_selector: Selects) -> MetricValue:
         """The value that describes one object; a Namespace is asked for by its own name."""
         ...
 

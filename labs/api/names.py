@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_UNDERSCORED_LABEL = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_UNDERSCORED = rf"{_UNDERSCORED_LABEL}(\.{_UNDERSCORED_LABEL})*"
 _LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _LABEL_KEY = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = f"({_LABEL_KEY})?"
@@ -44,6 +46,15 @@ def dns1123_label(text: str) -> list[str]:
 def dns1123_subdomain(text: str) -> list[str]:
     """``IsDNS1123Subdomain``: names of most objects."""
     return _subdomain(text, "characters")
+
+
+def dns1123_subdomain_with_underscore(text: str) -> list[str]:
+    """``IsDNS1123SubdomainWithUnderscore``: where a pod's resolver searches."""
+    errors = _too_long(text, 253)
+    if re.fullmatch(_UNDERSCORED, text) is None:
+        subject = "must consist of lower case alphanumeric characters, '_', '-' or '.', " + _ENDS_RULE
+        errors.append(_unmatched(f"a lowercase RFC 1123 subdomain {subject}", _UNDERSCORED, "example.com"))
+    return errors
 
 
 def _subdomain(text: str, unit: str) -> list[str]:

@@ -178,9 +178,7 @@ class DisruptionController(Controller):
             whose = f"{budget['metadata']['namespace']}/{budget['metadata']['name']}"
             text = f"Pod was expected by PDB {whose} to be deleted but it wasn't"
             self.client.events.record(pod, "Warning", "NotDeleted", text)
-        healthy = sum(
-            is_ready(pod) and not is_leaving(pod) and pod["metadata"]["name"] not in pending for pod in pods
-        )
+        healthy = sum(is_ready(pod) and not is_leaving(pod) and pod["metadata"]["name"] not in pending for pod in pods)
         allowed = disruptions_allowed(expected, healthy)
         verdict = ("True", "SufficientPods", "") if allowed > 0 else ("False", "InsufficientPods", "")
         status: dict[str, Any] = {

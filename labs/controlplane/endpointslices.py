@@ -38,9 +38,7 @@ class Changes:
     delete: list[str] = field(default_factory=list)
 
 
-def plan_slices(
-    desired: dict[Ports, list[Endpoint]], existing: dict[str, tuple[Ports, list[Endpoint]]]
-) -> Changes:
+def plan_slices(desired: dict[Ports, list[Endpoint]], existing: dict[str, tuple[Ports, list[Endpoint]]]) -> Changes:
     """``reconcileByAddressType``: the fewest writes that make ``existing`` slices hold ``desired`` endpoints.
 
     ``existing`` is by slice name. A Service without endpoints keeps one empty slice.

@@ -31,9 +31,7 @@ class Verdict:
     propagation: str = ""
 
 
-def judge(
-    solid: Sequence[str], waiting: Sequence[str], *, has_dependents: bool, finalizers: Iterable[str]
-) -> Verdict:
+def judge(solid: Sequence[str], waiting: Sequence[str], *, has_dependents: bool, finalizers: Iterable[str]) -> Verdict:
     """``attemptToDeleteItem`` for an object that has lost an owner, or has one that waits.
 
     ``solid`` are the uids of owners that exist, ``waiting`` of those that wait for their dependents to go first.

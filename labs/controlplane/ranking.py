@@ -145,8 +145,6 @@ def _max_restarts(pod: Object) -> tuple[int, int]:
     }
     regular = [item.get("restartCount", 0) for item in status.get("containerStatuses") or ()]
     side = [
-        item.get("restartCount", 0)
-        for item in status.get("initContainerStatuses") or ()
-        if item["name"] in sidecars
+        item.get("restartCount", 0) for item in status.get("initContainerStatuses") or () if item["name"] in sidecars
     ]
     return max(regular, default=0), max(side, default=0)

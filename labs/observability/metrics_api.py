@@ -115,9 +115,7 @@ def _container_before(
     return _newer_than_before(point, last, previous)
 
 
-def _newer_than_before(
-    point: UsagePoint, last: UsagePoint | None, previous: UsagePoint | None
-) -> UsagePoint | None:
+def _newer_than_before(point: UsagePoint, last: UsagePoint | None, previous: UsagePoint | None) -> UsagePoint | None:
     """The stored point that is older than ``point``: the kubelet may give the same one twice."""
     if last is not None and point.timestamp_ns > last.timestamp_ns:
         return last
@@ -175,9 +173,7 @@ def go_duration(duration_ns: int) -> str:
 class MetricsServer:
     """Scrapes every kubelet each ``resolution_ns`` and answers ``metrics.k8s.io``; the HPA reads it, too."""
 
-    def __init__(
-        self, client: Client, kubelets: KubeletStats, resolution_ns: int = METRIC_RESOLUTION_NS
-    ) -> None:
+    def __init__(self, client: Client, kubelets: KubeletStats, resolution_ns: int = METRIC_RESOLUTION_NS) -> None:
         self._client = client
         self._kubelets = kubelets
         self._resolution_ns = resolution_ns

@@ -28,9 +28,7 @@ Rows = NDArray[np.void]
 class RequestMinutes:
     """Implements ``cloudwatch.alb.RequestLedger``. Minutes are asked for in order, each when it is over."""
 
-    def __init__(
-        self, ledger: Ledger, balancers: Mapping[tuple[str, str], LoadBalancer], zones: Sequence[str]
-    ) -> None:
+    def __init__(self, ledger: Ledger, balancers: Mapping[tuple[str, str], LoadBalancer], zones: Sequence[str]) -> None:
         self._ledger = ledger
         self._balancers = balancers
         self._zones = tuple(zones)

@@ -20,9 +20,7 @@ def condition(make: Any, type: str, second: float) -> Any:
 
 def pod(name: str, node: str, created: float, bound: float, started: float, ready: float) -> client.V1Pod:
     running = client.V1ContainerState(running=client.V1ContainerStateRunning(started_at=at(started)))
-    container = client.V1ContainerStatus(
-        name="c", image="i", image_id="i", ready=True, restart_count=0, state=running
-    )
+    container = client.V1ContainerStatus(name="c", image="i", image_id="i", ready=True, restart_count=0, state=running)
     conditions = [
         condition(client.V1PodCondition, "PodScheduled", bound),
         condition(client.V1PodCondition, "Ready", ready),

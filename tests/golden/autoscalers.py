@@ -109,9 +109,7 @@ class Cluster:
         return [pod for pod in pods if labels <= pod["metadata"]["labels"].items()]
 
     def _use_by_pod(self, selector: Any) -> Iterator[tuple[str, int]]:
-        running = [
-            pod for pod in self.client.list("pods", "default", selector) if pod["status"]["phase"] == "Running"
-        ]
+        running = [pod for pod in self.client.list("pods", "default", selector) if pod["status"]["phase"] == "Running"]
         ready = [pod for pod in running if pod["status"]["conditions"][0]["status"] == "True"]
         use = self.load.milli if self.load.kind == "perpod" else int(self.load.milli / max(len(ready), 1))
         for pod in running[self.load.missing :]:

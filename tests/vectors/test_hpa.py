@@ -315,9 +315,7 @@ class Reported:
     def pod_values(self, metric: str, namespace: str, selector: object, metric_selector: object) -> list[MetricValue]:
         return [MetricValue(f"p{i}", level, NOW_NS) for i, level in enumerate(self._answer())]
 
-    def object_value(
-        self, metric: str, namespace: str, kind: str, name: str, metric_selector: object
-    ) -> MetricValue:
+    def object_value(self, metric: str, namespace: str, kind: str, name: str, metric_selector: object) -> MetricValue:
         return MetricValue(name, self._answer()[0], NOW_NS)
 
     def values(self, metric: str, namespace: str, metric_selector: object) -> list[int]:

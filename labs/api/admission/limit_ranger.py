@@ -107,9 +107,7 @@ def _problems(item: Mapping[str, Any], requests: Amounts, limits: Amounts) -> It
     yield from _of_bound(item, "maxLimitRequestRatio", _above_ratio, requests, limits)
 
 
-def _of_bound(
-    item: Mapping[str, Any], key: str, check: Bound, requests: Amounts, limits: Amounts
-) -> Iterator[str]:
+def _of_bound(item: Mapping[str, Any], key: str, check: Bound, requests: Amounts, limits: Amounts) -> Iterator[str]:
     for name, text in (item.get(key) or {}).items():
         problem = check(item["type"], name, parse_quantity(text), requests, limits)
         if problem:

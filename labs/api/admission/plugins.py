@@ -127,7 +127,7 @@ class ServiceAccounts:
         if not bare:
             return
         volumes = list(spec.get("volumes") or ())
-        known = next((item["name"] for item in volumes if item["name"].startswith(VOLUME_PREFIX)), None)
+        known = next((item["name"] for item in volumes if (item.get("name") or "").startswith(VOLUME_PREFIX)), None)
         draw = self._streams.python("names/kube-api-access")
         name = known or VOLUME_PREFIX + "".join(draw.choice(SUFFIX_ALPHABET) for _ in range(5))
         for container in bare:

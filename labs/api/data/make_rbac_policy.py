@@ -1,6 +1,6 @@
 """Makes ``rbac_policy.json.gz`` from the default roles and bindings of kubernetes/kubernetes.
 
-    python -m labs.api.data.make_rbac_policy <folder plugin/pkg/auth/authorizer/rbac/bootstrappolicy/testdata>
+python -m labs.api.data.make_rbac_policy <folder plugin/pkg/auth/authorizer/rbac/bootstrappolicy/testdata>
 """
 
 from __future__ import annotations

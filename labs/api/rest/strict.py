@@ -33,6 +33,8 @@ FREE_NAMES = (
     "MicroTime",
     "JSONSchemaPropsOrBool",
 )
+KEPT_NULLS = ("Time", "MicroTime", "JSON", "RawExtension", "FieldsV1", "JSONSchemaPropsOrBool")
+"""Types whose null is a value: a time that is not known, or JSON that is kept as it came."""
 
 
 @dataclass(slots=True)
@@ -175,8 +177,8 @@ def _walk(value: Any, owner: Definition, path: str, findings: _Findings) -> None
         item, place = value[key], owner.field(key)
         if item is not None:
             _walk_value(item, place, owner, below, findings)
-        elif place.value.name not in FREE_NAMES and _types(place.value.schema)[:1] in (("object",), ("array",)):
-            del value[key]  # Go reads null as the absence of a struct, a map or a list
+        elif place.value.name not in KEPT_NULLS and (place.schema or place.value.schema):
+            del value[key]  # Go leaves a field that is null as it was: empty
 
 
 def _walk_value(item: Any, place: Field | None, owner: Definition, path: str, findings: _Findings) -> None:
@@ -205,7 +207,10 @@ def _walk_map(item: dict[str, Any], target: Definition, owner: Definition, path:
         findings.double += [f"{path}.{key}" for key in item.doubles]
     for key, value in item.items():
         place = target.field(key) if "additionalProperties" in target.schema else None
-        if value is None or place is None or not place.schema:
+        if place is None or not place.schema:
+            continue
+        if value is None:
+            item[key] = _zero(place.value)
             continue
         if place.value.name in FREE_NAMES:
             _check_free(value, place.value.name)
@@ -213,6 +218,14 @@ def _walk_map(item: dict[str, Any], target: Definition, owner: Definition, path:
             _check_type(value, place.value, place, owner, path)
             if isinstance(value, dict) and not place.value.is_map:
                 _walk(value, place.value, f"{path}.{key}", findings)
+
+
+def _zero(target: Definition) -> Any:
+    """What Go reads null as, where a map's value is no pointer; bytes and lists stay null."""
+    if target.name == "Quantity":
+        return "0"
+    is_text = _types(target.schema) == ("string",) and target.schema.get("format") != "byte"
+    return "" if is_text else None
 
 
 def _walk_element(item: Any, element: Definition, owner: Definition, path: str, findings: _Findings) -> None:

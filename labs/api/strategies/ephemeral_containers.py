@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from labs.api.strategies.container_validation import validate_container
+from labs.api.strategies.container_validation import padded_image, validate_container
 from labs.api.strategies.volume_validation import validate_volumes
 from labs.api.strategy import FieldError, Object, Part, duplicate, forbidden, not_found
 
@@ -40,7 +40,7 @@ def _validate(new: Object, old: Object) -> list[FieldError]:
     seen = set(others)
     for index, container in enumerate(spec.get("ephemeralContainers") or ()):
         path, name = f"{PATH}[{index}]", container.get("name") or ""
-        problems += validate_container(container, volumes, path)
+        problems += validate_container(container, volumes, path, spec) + padded_image(container, path)
         if name in seen:
             problems.append(duplicate(f"{path}.name", name))
         seen.add(name)

@@ -102,13 +102,13 @@ def _default_container(container: dict[str, Any]) -> None:
             port["protocol"] = "TCP"
     for variable in container.get("env") or ():
         source = variable.get("valueFrom")
-        if source:
+        if source is not None:
             _default_field_reference(source)
     for key in ("livenessProbe", "readinessProbe", "startupProbe"):
-        if container.get(key):
+        if container.get(key) is not None:
             _default_probe(container[key])
     for handler in (container.get("lifecycle") or {}).values():
-        if isinstance(handler, dict) and handler.get("httpGet"):
+        if isinstance(handler, dict) and handler.get("httpGet") is not None:
             _default_http_get(handler["httpGet"])
 
 
@@ -130,7 +130,7 @@ def _default_probe(probe: dict[str, Any]) -> None:
     for key, value in (("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)):
         if not probe.get(key):
             probe[key] = value
-    if probe.get("httpGet"):
+    if probe.get("httpGet") is not None:
         _default_http_get(probe["httpGet"])
     if probe.get("grpc") is not None:
         probe["grpc"].setdefault("service", "")

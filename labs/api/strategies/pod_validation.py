@@ -16,41 +16,54 @@ from labs.api.strategies.placement_validation import (
     validate_spread,
     validate_tolerations,
 )
+from labs.api.strategies.pod_defaults import CONTAINER_LISTS
+from labs.api.strategies.resource_validation import validate_resources
 from labs.api.strategies.rules import label_map, name_in, one_of
-from labs.api.strategies.security_validation import validate_pod_security
+from labs.api.strategies.security_validation import host_ports, validate_pod_security
 from labs.api.strategies.volume_validation import validate_volumes
-from labs.api.strategy import FieldError, duplicate, invalid, required
+from labs.api.strategy import (
+    FieldError,
+    duplicate,
+    forbidden,
+    invalid,
+    not_found,
+    not_supported,
+    required,
+    too_long,
+)
 
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 PREEMPTION_POLICIES = ("PreemptLowerPriority", "Never")
 ADDRESS_RULE = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 MAX_NAMESERVERS = 3
+MAX_SEARCHES = 32
+MAX_SEARCH_CHARACTERS = 2048
+MAX_HOST_NAME_BYTES = 64
+SYSTEMS = ("linux", "windows")
+NO_HOST_USERS = "when `hostUsers` is false"
 
 
-def validate_pod_spec(spec: dict[str, Any], path: str) -> list[FieldError]:
-    """What is wrong with the spec at ``path``."""
-    volumes, problems = validate_volumes(spec.get("volumes") or (), f"{path}.volumes")
+def validate_pod_spec(spec: dict[str, Any], path: str, pod_name: str = "") -> list[FieldError]:
+    """What is wrong with the spec at ``path``; ``pod_name`` is empty for a template."""
+    volumes, problems = validate_volumes(spec.get("volumes") or (), f"{path}.volumes", pod_name)
     problems += validate_containers(spec, volumes, path)
+    problems += host_ports(spec, path)
     problems += one_of(spec, "restartPolicy", RESTART_POLICIES, path)
     problems += one_of(spec, "dnsPolicy", DNS_POLICIES, path)
     problems += label_map(spec.get("nodeSelector"), f"{path}.nodeSelector")
     problems += validate_pod_security(spec, path)
-    for index, secret in enumerate(spec.get("imagePullSecrets") or ()):
-        if not secret.get("name"):
-            problems.append(required(f"{path}.imagePullSecrets[{index}].name"))
-    if spec.get("affinity"):
-        problems += validate_affinity(spec["affinity"], f"{path}.affinity")
-    problems += _dns(spec.get("dnsConfig"), spec.get("dnsPolicy"), f"{path}.dnsConfig")
+    problems += validate_affinity(spec.get("affinity") or {}, f"{path}.affinity")
+    problems += validate_dns(spec.get("dnsConfig"), spec.get("dnsPolicy"), f"{path}.dnsConfig")
     problems += _gates(spec, path)
     problems += validate_spread(spec.get("topologySpreadConstraints") or (), f"{path}.topologySpreadConstraints")
+    problems += _host_users(spec, path) + _host_name(spec, path)
     problems += name_in(spec, "serviceAccountName", names.dns1123_subdomain, path)
     problems += name_in(spec, "nodeName", names.dns1123_subdomain, path)
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None and not 1 <= deadline <= 2**31 - 1:
-        problems.append(
-            invalid(f"{path}.activeDeadlineSeconds", deadline, "must be between 1 and 2147483647, inclusive")
-        )
+        text = "must be between 1 and 2147483647, inclusive"
+        problems.append(invalid(f"{path}.activeDeadlineSeconds", deadline, text))
     problems += name_in(spec, "hostname", names.dns1123_label, path)
     problems += name_in(spec, "subdomain", names.dns1123_label, path)
     problems += validate_tolerations(spec.get("tolerations") or (), f"{path}.tolerations")
@@ -58,26 +71,98 @@ def validate_pod_spec(spec: dict[str, Any], path: str) -> list[FieldError]:
         problems += _alias(alias, f"{path}.hostAliases[{index}]")
     problems += name_in(spec, "priorityClassName", names.dns1123_subdomain, path)
     problems += name_in(spec, "runtimeClassName", names.dns1123_subdomain, path)
-    return problems + one_of(spec, "preemptionPolicy", PREEMPTION_POLICIES, path)
+    problems += one_of(spec, "preemptionPolicy", PREEMPTION_POLICIES, path)
+    if spec.get("overhead") is not None:
+        problems += validate_resources({"limits": spec["overhead"]}, f"{path}.overhead")
+    problems += _operating_system(spec.get("os"), f"{path}.os")
+    return problems + _file_references(spec, path)
 
 
-def _dns(config: dict[str, Any] | None, policy: str | None, path: str) -> list[FieldError]:
-    if policy == "None":
-        if config is None:
-            return [required(path, "must provide `dnsConfig` when `dnsPolicy` is None")]
-        if not config.get("nameservers"):
-            text = "must provide at least one DNS nameserver when `dnsPolicy` is None"
-            return [required(f"{path}.nameservers", text)]
-    servers = (config or {}).get("nameservers") or []
+def _host_users(spec: dict[str, Any], path: str) -> list[FieldError]:
+    """``validateHostUsers``: a pod with users of its own shares nothing else with its host."""
+    if spec.get("hostUsers") is not False:
+        return []
+    shared = (("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC"))
+    problems = [forbidden(f"{path}.{shown}", NO_HOST_USERS) for key, shown in shared if spec.get(key)]
+    for key in CONTAINER_LISTS:
+        for index, container in enumerate(spec.get(key) or ()):
+            if container.get("volumeDevices"):
+                problems.append(forbidden(f"{path}.{key}[{index}].volumeDevices", NO_HOST_USERS))
+    return problems
+
+
+def _host_name(spec: dict[str, Any], path: str) -> list[FieldError]:
+    """``validatePodHostName``."""
+    name, here = spec.get("hostnameOverride"), f"{path}.hostnameOverride"
+    if name is None:
+        return []
     problems = [
-        invalid(f"{path}.nameservers[{index}]", server, ADDRESS_RULE)
-        for index, server in enumerate(servers)
-        if not is_address(server)
+        forbidden(here, f"may not be specified when {key} is true")
+        for key in ("setHostnameAsFQDN", "hostNetwork")
+        if spec.get(key)
     ]
+    problems += [too_long(here, MAX_HOST_NAME_BYTES)] if len(name.encode()) > MAX_HOST_NAME_BYTES else []
+    return problems + [invalid(here, name, text) for text in names.dns1123_subdomain(name)]
+
+
+def _operating_system(system: dict[str, Any] | None, path: str) -> list[FieldError]:
+    name = (system or {}).get("name") or ""
+    if system is None or name in SYSTEMS:
+        return []
+    return [not_supported(path, name, SYSTEMS)] if name else [required(f"{path}.name")]
+
+
+def _file_references(spec: dict[str, Any], path: str) -> list[FieldError]:
+    """``validateFileKeyRefVolumes``: variables from files are read from empty directories."""
+    volumes = {item.get("name"): item for item in spec.get("volumes") or ()}
+    problems: list[FieldError] = []
+    for key in CONTAINER_LISTS:
+        for index, container in enumerate(spec.get(key) or ()):
+            for place, variable in enumerate(container.get("env") or ()):
+                reference = (variable.get("valueFrom") or {}).get("fileKeyRef")
+                if reference is None:
+                    continue
+                here = f"{path}.{key}[{index}].env[{place}].valueFrom.fileKeyRef.volumeName"
+                name = reference.get("volumeName") or ""
+                if name not in volumes:
+                    problems.append(not_found(here, name))
+                elif volumes[name].get("emptyDir") is None:
+                    problems.append(invalid(here, name, "referenced volume must be of type emptyDir"))
+    return problems
+
+
+def validate_dns(config: dict[str, Any] | None, policy: str | None, path: str) -> list[FieldError]:
+    """``validatePodDNSConfig``."""
+    servers = (config or {}).get("nameservers") or []
+    if policy == "None" and config is None:
+        return [required(path, "must provide `dnsConfig` when `dnsPolicy` is None")]
+    if policy == "None" and not servers:
+        text = "must provide at least one DNS nameserver when `dnsPolicy` is None"
+        return [required(f"{path}.nameservers", text)]
+    problems: list[FieldError] = []
     if len(servers) > MAX_NAMESERVERS:
-        problems.insert(
-            0, invalid(f"{path}.nameservers", servers, f"must not have more than {MAX_NAMESERVERS} nameservers")
-        )
+        text = f"must not have more than {MAX_NAMESERVERS} nameservers"
+        problems.append(invalid(f"{path}.nameservers", servers, text))
+    for index, server in enumerate(servers):
+        problems += [] if is_address(server) else [invalid(f"{path}.nameservers[{index}]", server, ADDRESS_RULE)]
+    problems += _searches((config or {}).get("searches") or [], f"{path}.searches")
+    for index, option in enumerate((config or {}).get("options") or ()):
+        problems += [] if option.get("name") else [required(f"{path}.options[{index}]", "must not be empty")]
+    return problems
+
+
+def _searches(searches: list[str], path: str) -> list[FieldError]:
+    problems: list[FieldError] = []
+    if len(searches) > MAX_SEARCHES:
+        problems.append(invalid(path, searches, f"must not have more than {MAX_SEARCHES} search paths"))
+    if len(" ".join(searches)) > MAX_SEARCH_CHARACTERS:
+        text = f"must not have more than {MAX_SEARCH_CHARACTERS} characters (including spaces) in the search list"
+        problems.append(invalid(path, searches, text))
+    for index, search in enumerate(searches):
+        if search != ".":
+            name = search.removesuffix(".")
+            wrong = names.dns1123_subdomain_with_underscore(name)
+            problems += [invalid(f"{path}[{index}]", name, text) for text in wrong]
     return problems
 
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from labs.api.objects import clone
 from labs.api.quantity import parse_quantity
+from labs.api.strategies.container_validation import padded_image
 from labs.api.strategies.ephemeral_containers import EPHEMERAL_CONTAINERS
 from labs.api.strategies.pod_defaults import default_pod
 from labs.api.strategies.pod_validation import validate_pod_spec
+from labs.api.strategies.rules import not_negative
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid
 
 UPDATE_RULE = (
@@ -60,11 +62,21 @@ def _prepare_for_create(pod: Object) -> None:
 
 def _validate(pod: Object) -> list[FieldError]:
     spec = pod["spec"]
-    problems = validate_pod_spec(spec, "spec")
+    problems = validate_pod_spec(spec, "spec", pod["metadata"].get("name") or "")
+    problems += _only_of_pods(spec)
     if spec.get("ephemeralContainers"):
         problems.append(forbidden("spec.ephemeralContainers", "cannot be set on create"))
     if spec.get("schedulingGates") and spec.get("nodeName"):
         problems.append(forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared"))
+    return problems
+
+
+def _only_of_pods(spec: dict[str, Any]) -> list[FieldError]:
+    """What ``validatePodMetadataAndSpec`` asks of a pod and not of a template."""
+    problems = not_negative(spec, "terminationGracePeriodSeconds", "spec")
+    for key in ("containers", "initContainers"):
+        for index, container in enumerate(spec.get(key) or ()):
+            problems += padded_image(container, f"spec.{key}[{index}]")
     return problems
 
 

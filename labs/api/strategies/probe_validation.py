@@ -14,6 +14,7 @@ from labs.api.strategy import FieldError, forbidden, invalid, not_supported, req
 
 HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc", "sleep")
 SCHEMES = ("HTTP", "HTTPS")
+GRPC_MODES = ("Plaintext", "TLS")
 NUMBERS = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold")
 HEADER_RULE = (
     "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for "
@@ -21,8 +22,9 @@ HEADER_RULE = (
 )
 
 
-def validate_hooks_and_probes(container: dict[str, Any], grace_s: int, path: str) -> list[FieldError]:
-    """Of a container that may have them; ``grace_s`` is the pod's termination grace period."""
+def validate_hooks_and_probes(container: dict[str, Any], spec: dict[str, Any], path: str) -> list[FieldError]:
+    """Of a container that may have them; ``spec`` is its pod's."""
+    grace_s = spec.get("terminationGracePeriodSeconds") or 0
     problems: list[FieldError] = []
     lifecycle = container.get("lifecycle") or {}
     for hook in ("postStart", "preStop"):
@@ -46,8 +48,8 @@ def _probe(probe: dict[str, Any], kind: str, grace_s: int, path: str) -> list[Fi
         if own_grace_s is not None:
             text = "must not be set for readinessProbes"
             problems.append(invalid(f"{path}.terminationGracePeriodSeconds", own_grace_s, text))
-    elif probe.get("successThreshold") not in (None, 1):
-        problems.append(invalid(f"{path}.successThreshold", probe["successThreshold"], "must be 1"))
+    elif (probe.get("successThreshold") or 0) != 1:
+        problems.append(invalid(f"{path}.successThreshold", probe.get("successThreshold") or 0, "must be 1"))
     return problems
 
 
@@ -73,6 +75,8 @@ def _action(name: str, action: dict[str, Any], grace_s: int, path: str) -> list[
         text = f"must be non-negative and less than terminationGracePeriodSeconds ({grace_s})"
         return [invalid(path, seconds, text)]
     problems = _port(action.get("port"), f"{path}.port")
+    if name == "grpc" and action.get("mode") not in (None, *GRPC_MODES):
+        problems.append(not_supported(f"{path}.mode", action["mode"], GRPC_MODES))
     if name != "httpGet":
         return problems
     if not action.get("path"):

@@ -125,9 +125,7 @@ def _validate_binding_update(new: Object, old: Object) -> list[FieldError]:
 
 ROLE = Strategy(default=_default_role, validate=_validate_role)
 CLUSTER_ROLE = Strategy(default=_default_role, validate=_validate_cluster_role)
-ROLE_BINDING = Strategy(
-    default=_default_binding, validate=_validate_binding, validate_update=_validate_binding_update
-)
+ROLE_BINDING = Strategy(default=_default_binding, validate=_validate_binding, validate_update=_validate_binding_update)
 CLUSTER_ROLE_BINDING = Strategy(
     default=_default_binding, validate=_validate_cluster_binding, validate_update=_validate_binding_update
 )

@@ -11,9 +11,10 @@ from typing import Any
 from labs.api import names
 from labs.api.quantity import parse_quantity
 from labs.api.strategies.rules import NOT_NEGATIVE
-from labs.api.strategy import FieldError, invalid, required
+from labs.api.strategy import FieldError, forbidden, invalid, required
 
 STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+HUGE_PAGES = "hugepages-"
 NOT_EXTENDED = "doesn't follow extended resource name standard"
 
 
@@ -23,6 +24,7 @@ def validate_resources(resources: dict[str, Any], path: str) -> list[FieldError]
     problems: list[FieldError] = []
     for name, amount in limits.items():
         problems += _amount(name, amount, f"{path}.limits[{name}]")
+        problems += _huge_page(name, amount, f"{path}.limits[{name}]")
     for name, amount in requests.items():
         problems += _amount(name, amount, f"{path}.requests[{name}]")
         limit = limits.get(name)
@@ -36,7 +38,23 @@ def validate_resources(resources: dict[str, Any], path: str) -> list[FieldError]
         elif parse_quantity(limit) < parse_quantity(amount):
             why = f"must be less than or equal to {name} limit of {limit}"
             problems.append(invalid(f"{path}.requests", str(amount), why))
+        problems += _huge_page(name, amount, f"{path}.requests[{name}]")
+    used = {**limits, **requests}
+    if any(name.startswith(HUGE_PAGES) for name in used) and not {"cpu", "memory"} & used.keys():
+        problems.append(forbidden(path, "HugePages require cpu or memory"))
     return problems
+
+
+def _huge_page(name: str, amount: Any, path: str) -> list[FieldError]:
+    if not name.startswith(HUGE_PAGES):
+        return []
+    try:
+        size = parse_quantity(name.removeprefix(HUGE_PAGES))
+    except ValueError:
+        size = None
+    value = parse_quantity(amount)
+    is_divisible = size is not None and size.sign > 0 and value.milli_value() % size.milli_value() == 0
+    return [] if is_divisible else [invalid(path, str(amount), f"{amount} is not positive integer multiple of {name}")]
 
 
 def _is_overcommitable(name: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from labs.api.names import dns1123_label
+from labs.api.objects import at
 from labs.api.strategies.pod_defaults import default_template
 from labs.api.strategies.rules import at_most_all, immutable, int_or_percent, not_negative, one_of
 from labs.api.strategies.storage import default_claim
@@ -75,7 +76,7 @@ def _template_problems(spec: dict[str, Any]) -> list[FieldError]:
     """``ValidatePodTemplateSpecForStatefulSet``: the volumes of the claim templates are there for each pod."""
     path, template = "spec.template", spec["template"]
     claims = [
-        {"name": claim["metadata"].get("name"), "persistentVolumeClaim": {"claimName": "claim"}}
+        {"name": at(claim, "metadata", "name") or "", "persistentVolumeClaim": {"claimName": "claim"}}
         for claim in spec.get("volumeClaimTemplates") or ()
     ]
     names = {claim["name"] for claim in claims}

@@ -6,18 +6,27 @@ pkg/apis/storage/{v1/defaults.go,validation/validation.go}, pkg/registry/{core,s
 
 from __future__ import annotations
 
+import posixpath
 from typing import Any
 
 from labs.api import names
 from labs.api.objects import at
 from labs.api.quantity import parse_quantity
+from labs.api.strategies.claim_validation import (
+    VOLUME_MODES,
+    access_modes,
+    not_negative_amount,
+    positive,
+    validate_claim_spec,
+)
+from labs.api.strategies.persistent_sources import SOURCES
+from labs.api.strategies.placement_validation import validate_node_selector
 from labs.api.strategies.pod_defaults import canonical_amounts
-from labs.api.strategies.rules import NOT_NEGATIVE, immutable, label_selector, name_in, one_of
+from labs.api.strategies.rules import immutable, name_in, one_of
+from labs.api.strategies.volume_sources import choose
 from labs.api.strategies.workloads import set_missing
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required
 
-ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
-VOLUME_MODES = ("Block", "Filesystem")
 CLAIM_IS_FIXED = (
     "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
 )
@@ -51,32 +60,8 @@ def _prepare_claim(obj: Object) -> None:
     obj["status"] = {"phase": "Pending"}
 
 
-def _access_modes(spec: dict[str, Any], detail: str) -> list[FieldError]:
-    modes = spec.get("accessModes") or []
-    problems = [] if modes else [required("spec.accessModes", detail)]
-    problems += [not_supported("spec.accessModes", mode, ACCESS_MODES) for mode in modes if mode not in ACCESS_MODES]
-    if "ReadWriteOncePod" in modes and len(modes) > 1:
-        problems.append(forbidden("spec.accessModes", "may not use ReadWriteOncePod with other access modes"))
-    return problems
-
-
-def _positive(amount: str, path: str) -> list[FieldError]:
-    if parse_quantity(amount).sign < 0:
-        return [invalid(path, amount, NOT_NEGATIVE)]
-    return [] if parse_quantity(amount).unscaled > 0 else [invalid(path, amount, "must be greater than zero")]
-
-
 def _validate_claim(obj: Object) -> list[FieldError]:
-    spec = obj["spec"]
-    problems = label_selector(spec.get("selector"), "spec.selector")
-    problems += _access_modes(spec, "at least 1 access mode is required")
-    asked = at(spec, "resources", "requests", "storage")
-    if asked is None:
-        problems.append(required("spec.resources[storage]"))
-    else:
-        problems += _positive(asked, "spec.resources[storage]")
-    problems += name_in(spec, "storageClassName", names.dns1123_subdomain, "spec")
-    return problems + one_of(spec, "volumeMode", VOLUME_MODES, "spec")
+    return validate_claim_spec(obj["spec"], "spec")
 
 
 def _validate_claim_update(new: Object, old: Object) -> list[FieldError]:
@@ -118,22 +103,52 @@ def _sources(spec: dict[str, Any]) -> dict[str, Any]:
 
 def _validate_volume(obj: Object) -> list[FieldError]:
     spec = obj["spec"]
-    problems = _access_modes(spec, "")
+    problems = access_modes(spec, "spec", "")
     capacity = spec.get("capacity") or {}
     if not capacity:
         problems.append(required("spec.capacity"))
     if capacity.keys() != {"storage"}:
         problems.append(not_supported("spec.capacity", capacity or None, ("storage",)))
-    for key, amount in capacity.items():
-        problems += _positive(amount, f"spec.capacity[{key}]")
+    for key, amount in sorted(capacity.items()):
+        here = f"spec.capacity[{key}]"
+        problems += not_negative_amount(amount, here) + positive(amount, here)
     problems += one_of(spec, "persistentVolumeReclaimPolicy", ("Delete", "Recycle", "Retain"), "spec")
-    sources = _sources(spec)
-    if not sources:
-        problems.append(required("spec", "must specify a volume type"))
-    for extra in list(sources)[1:]:
-        problems.append(forbidden(f"spec.{extra}", "may not specify more than 1 volume type"))
+    affinity = spec.get("nodeAffinity")
+    problems += [] if affinity is None else _node_affinity(affinity, "spec.nodeAffinity")
+    problems += _source(obj)
+    place = (spec.get("hostPath") or {}).get("path")
+    if place and posixpath.normpath(place) == "/" and spec["persistentVolumeReclaimPolicy"] == "Recycle":
+        text = "may not be 'recycle' for a hostPath mount of '/'"
+        problems.append(forbidden("spec.persistentVolumeReclaimPolicy", text))
     problems += name_in(spec, "storageClassName", names.dns1123_subdomain, "spec")
-    return problems + one_of(spec, "volumeMode", VOLUME_MODES, "spec")
+    problems += one_of(spec, "volumeMode", VOLUME_MODES, "spec")
+    return problems + _attributes_class(spec)
+
+
+def _source(obj: Object) -> list[FieldError]:
+    spec = obj["spec"]
+    given, problems = choose(spec, SOURCES, "spec")
+    if given[:1] == ["local"] and not ((spec.get("nodeAffinity") or {}).get("required")):
+        problems.append(required("spec.nodeAffinity", "Local volume requires node affinity"))
+    return problems
+
+
+def _node_affinity(affinity: dict[str, Any], path: str) -> list[FieldError]:
+    if affinity.get("required") is None:
+        return [required(f"{path}.required", "must specify required node constraints")]
+    return validate_node_selector(affinity["required"], f"{path}.required")
+
+
+def _attributes_class(spec: dict[str, Any]) -> list[FieldError]:
+    name = spec.get("volumeAttributesClassName")
+    if name is None:
+        return []
+    problems = name_in(spec, "volumeAttributesClassName", names.dns1123_subdomain, "spec")
+    if not name:
+        problems.append(required("spec.volumeAttributesClassName", "an empty string is disallowed"))
+    if spec.get("csi") is None:
+        problems.append(required("spec.csi", "has to be specified when using volumeAttributesClassName"))
+    return problems
 
 
 def _validate_volume_update(new: Object, old: Object) -> list[FieldError]:

@@ -1,66 +1,64 @@
 """Validation of a pod's volumes.
 
-Source: kubernetes/kubernetes pkg/apis/core/validation/validation.go (ValidateVolumes, validateVolumeSource,
-validateKeyToPath, validateProjectedVolumeSource, validateLocalNonReservedPath).
+Source: kubernetes/kubernetes pkg/apis/core/validation/validation.go (ValidateVolumes, validateVolumeSource).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labs.api import names
 from labs.api.quantity import parse_quantity
-from labs.api.strategies.environment_validation import (
-    VOLUME_FIELDS,
-    validate_field_reference,
-    validate_resource_reference,
-)
-from labs.api.strategy import FieldError, duplicate, forbidden, invalid, not_supported, required
+from labs.api.strategies import volume_sources as sources
+from labs.api.strategies.claim_validation import validate_claim_template
+from labs.api.strategies.projected_volumes import downward_file, items, mode, projected
+from labs.api.strategies.rules import one_of
+from labs.api.strategy import FieldError, duplicate, forbidden, invalid, required
 
-HOST_PATH_TYPES = (
-    "",
-    "BlockDevice",
-    "CharDevice",
-    "Directory",
-    "DirectoryOrCreate",
-    "File",
-    "FileOrCreate",
-    "Socket",
-)
-MODE_RULE = "must be a number between 0 and 0777 (octal), both inclusive"
-MAX_MODE = 0o777
+MAX_ISCSI_CHARACTERS = 64
 
 
-def validate_volumes(volumes: Sequence[dict[str, Any]], path: str) -> tuple[set[str], list[FieldError]]:
-    """The volumes' names, and what is wrong with them."""
-    seen: set[str] = set()
+def validate_volumes(
+    volumes: Sequence[dict[str, Any]], path: str, pod_name: str = ""
+) -> tuple[dict[str, dict[str, Any]], list[FieldError]]:
+    """The sound volumes by name, and what is wrong with the others; ``pod_name`` is empty for a template."""
+    claims = {f"{pod_name}-{item.get('name')}" for item in volumes if pod_name and item.get("ephemeral") is not None}
+    sound: dict[str, dict[str, Any]] = {}
     problems: list[FieldError] = []
     for index, volume in enumerate(volumes):
         here = f"{path}[{index}]"
-        problems += _source(volume, here)
         name = volume.get("name") or ""
-        wrong = [invalid(f"{here}.name", name, text) for text in names.dns1123_label(name)] if name else []
+        wrong = _source(volume, name, pod_name, here)
+        wrong += [invalid(f"{here}.name", name, text) for text in names.dns1123_label(name) if name]
         if not name:
-            wrong = [required(f"{here}.name")]
-        elif name in seen:
+            wrong.append(required(f"{here}.name"))
+        if name in sound:
             wrong.append(duplicate(f"{here}.name", name))
-        problems += wrong
         if not wrong:
-            seen.add(name)
-    return seen, problems
+            sound[name] = volume
+        problems += wrong
+        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+        if claim in claims:
+            text = "must not reference a PVC that gets created for an ephemeral volume"
+            problems.append(invalid(f"{here}.persistentVolumeClaim.claimName", claim, text))
+    return sound, problems
 
 
-def _source(volume: dict[str, Any], path: str) -> list[FieldError]:
-    known = [key for key in SOURCES if volume.get(key) is not None]
-    given = known + [key for key, value in volume.items() if key not in ("name", *SOURCES) and value is not None]
-    problems: list[FieldError] = []
-    for place, key in enumerate(given):
-        if place:
-            problems.append(forbidden(f"{path}.{key}", "may not specify more than 1 volume type"))
-        elif key in SOURCES:
-            problems += SOURCES[key](volume[key], f"{path}.{key}")
-    return problems if given else [required(path, "must specify a volume type")]
+def _source(volume: Mapping[str, Any], name: str, pod_name: str, path: str) -> list[FieldError]:
+    given, problems = sources.choose(dict(volume), SOURCES, path)
+    iscsi = volume.get("iscsi") or {}
+    if iscsi.get("initiatorName") is not None and len(f"{name}:{iscsi.get('targetPortal')}") > MAX_ISCSI_CHARACTERS:
+        text = (
+            "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName "
+            "is specified."
+        )
+        problems.append(invalid(f"{path}.name", name, text))
+    if given[:1] == ["ephemeral"] and pod_name and name:
+        claim = f"{pod_name}-{name}"
+        wrong = names.dns1123_subdomain(claim)
+        problems += [invalid(f"{path}.name", name, f'PVC name "{claim}": {text}') for text in wrong]
+    return problems
 
 
 def _empty_dir(source: dict[str, Any], path: str) -> list[FieldError]:
@@ -70,128 +68,77 @@ def _empty_dir(source: dict[str, Any], path: str) -> list[FieldError]:
     return [forbidden(f"{path}.sizeLimit", "SizeLimit field must be a valid resource quantity")]
 
 
-def _host_path(source: dict[str, Any], path: str) -> list[FieldError]:
-    place = source.get("path") or ""
-    if not place:
-        return [required(f"{path}.path")]
-    problems = _without_backsteps(place, f"{path}.path")
-    if (source.get("type") or "") not in HOST_PATH_TYPES:
-        problems.append(not_supported(f"{path}.type", source["type"], HOST_PATH_TYPES))
-    return problems
-
-
-def _without_backsteps(place: str, path: str) -> list[FieldError]:
-    return [invalid(path, place, "must not contain '..'")] if ".." in place.split("/") else []
-
-
 def _config_map(source: dict[str, Any], path: str) -> list[FieldError]:
-    problems = [] if source.get("name") else [required(f"{path}.name")]
-    return problems + _mode(source, "defaultMode", path) + _items(source, path)
+    return sources.needs("name")(source, path) + mode(source, "defaultMode", path) + items(source, path)
 
 
 def _secret(source: dict[str, Any], path: str) -> list[FieldError]:
-    problems = [] if source.get("secretName") else [required(f"{path}.secretName")]
-    return problems + _mode(source, "defaultMode", path) + _items(source, path)
-
-
-def _claim(source: dict[str, Any], path: str) -> list[FieldError]:
-    name = source.get("claimName") or ""
-    if not name:
-        return [required(f"{path}.claimName")]
-    return [invalid(f"{path}.claimName", name, text) for text in names.dns1123_subdomain(name)]
-
-
-def _mode(source: dict[str, Any], key: str, path: str) -> list[FieldError]:
-    mode = source.get(key)
-    return [] if mode is None or 0 <= mode <= MAX_MODE else [invalid(f"{path}.{key}", mode, MODE_RULE)]
-
-
-def _items(source: dict[str, Any], path: str) -> list[FieldError]:
-    problems: list[FieldError] = []
-    for index, item in enumerate(source.get("items") or ()):
-        here = f"{path}.items[{index}]"
-        problems += [] if item.get("key") else [required(f"{here}.key")]
-        problems += _file_path(item, here) + _mode(item, "mode", here)
-    return problems
-
-
-def _file_path(item: dict[str, Any], path: str) -> list[FieldError]:
-    place = item.get("path") or ""
-    if not place:
-        return [required(f"{path}.path")]
-    if place.startswith("/"):
-        return [invalid(f"{path}.path", place, "must be a relative path")]
-    problems = _without_backsteps(place, f"{path}.path")
-    if place.startswith("..") and not problems:
-        problems.append(invalid(f"{path}.path", place, "must not start with '..'"))
-    return problems
+    return sources.needs("secretName")(source, path) + mode(source, "defaultMode", path) + items(source, path)
 
 
 def _downward(source: dict[str, Any], path: str) -> list[FieldError]:
-    problems = _mode(source, "defaultMode", path)
-    return problems + [problem for item in source.get("items") or () for problem in _downward_item(item, path)]
+    """Upstream names no index of the file that is wrong."""
+    problems = mode(source, "defaultMode", path)
+    return problems + [problem for item in source.get("items") or () for problem in downward_file(item, path)]
 
 
-def _downward_item(item: dict[str, Any], path: str) -> list[FieldError]:
-    problems = _file_path(item, path)
-    field, resource = item.get("fieldRef"), item.get("resourceFieldRef")
-    if field is not None:
-        problems += validate_field_reference(field, VOLUME_FIELDS, f"{path}.fieldRef")
-        if resource is not None:
-            problems.append(
-                invalid(path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously")
-            )
-    elif resource is not None:
-        problems += validate_resource_reference(resource, f"{path}.resourceFieldRef", needs_container=True)
-    else:
-        problems.append(required(path, "must specify one of: fieldRef and resourceFieldRef"))
-    return problems + _mode(item, "mode", path)
+def _csi(source: dict[str, Any], path: str) -> list[FieldError]:
+    problems = sources.driver_name(source.get("driver") or "", f"{path}.driver")
+    reference = source.get("nodePublishSecretRef")
+    if reference is None:
+        return problems
+    name = reference.get("name") or ""
+    if not name:
+        return [*problems, required(f"{path}.nodePublishSecretRef.name")]
+    return problems + [invalid(f"{path}.name", name, text) for text in names.dns1123_subdomain(name)]
 
 
-def _projected(source: dict[str, Any], path: str) -> list[FieldError]:
-    problems = _mode(source, "defaultMode", path)
-    for index, item in enumerate(source.get("sources") or ()):
-        here = f"{path}.sources[{index}]"
-        given = [key for key, value in item.items() if value is not None]
-        for place, key in enumerate(given):
-            if place:
-                problems.append(forbidden(f"{here}.{key}", "may not specify more than 1 volume type"))
-            else:
-                problems += _projection(key, item[key], f"{here}.{key}")
-    return problems
+def _ephemeral(source: dict[str, Any], path: str) -> list[FieldError]:
+    template = source.get("volumeClaimTemplate")
+    if template is None:
+        return [required(f"{path}.volumeClaimTemplate")]
+    return validate_claim_template(template, f"{path}.volumeClaimTemplate")
 
 
-def _projection(key: str, item: dict[str, Any], path: str) -> list[FieldError]:
-    if key in ("secret", "configMap"):
-        return ([] if item.get("name") else [required(f"{path}.name")]) + _items(item, path)
-    if key == "downwardAPI":
-        return [problem for entry in item.get("items") or () for problem in _downward_item(entry, path)]
-    if key == "serviceAccountToken":
-        return _token(item, path)
-    return []
+def _image(source: dict[str, Any], path: str) -> list[FieldError]:
+    policies = ("Always", "IfNotPresent", "Never")
+    return sources.needs("reference")(source, path) + one_of(source, "pullPolicy", policies, path)
 
 
-def _token(item: dict[str, Any], path: str) -> list[FieldError]:
-    seconds = item.get("expirationSeconds", 3600)
-    problems: list[FieldError] = []
-    if seconds < 600:
-        problems.append(
-            invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration less than 10 minutes")
-        )
-    elif seconds > 2**32:
-        problems.append(
-            invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds")
-        )
-    return problems + ([] if item.get("path") else [required(f"{path}.path")])
+def _row(key: str, rule: sources.Rule, *, second: str = "", first: str = "") -> tuple[str, str, str, sources.Rule]:
+    return key, second or key, first or key, rule
 
 
-SOURCES = {
-    "emptyDir": _empty_dir,
-    "hostPath": _host_path,
-    "secret": _secret,
-    "persistentVolumeClaim": _claim,
-    "downwardAPI": _downward,
-    "configMap": _config_map,
-    "projected": _projected,
-}
-"""In the order in which upstream looks at them: the second one that is given is one too many."""
+SOURCES = (
+    _row("emptyDir", _empty_dir),
+    _row("hostPath", sources.host_path),
+    _row("gitRepo", sources.git_repository),
+    _row("gcePersistentDisk", sources.disk("pdName"), first="persistentDisk"),
+    _row("awsElasticBlockStore", sources.disk("volumeID")),
+    _row("secret", _secret),
+    _row("nfs", sources.nfs),
+    _row("iscsi", sources.iscsi),
+    _row("glusterfs", sources.needs("endpoints", "path")),
+    _row("flocker", sources.flocker),
+    _row("persistentVolumeClaim", sources.needs("claimName")),
+    _row("rbd", sources.needs("monitors", "image")),
+    _row("cinder", sources.cinder("name")),
+    _row("cephfs", sources.needs("monitors"), second="cephFS"),
+    _row("quobyte", sources.quobyte),
+    _row("downwardAPI", _downward, second="downwarAPI"),
+    _row("fc", sources.fibre_channel),
+    _row("flexVolume", sources.flex),
+    _row("configMap", _config_map),
+    _row("azureFile", sources.needs("secretName", "shareName")),
+    _row("vsphereVolume", sources.needs("volumePath")),
+    _row("photonPersistentDisk", sources.needs("pdID")),
+    _row("portworxVolume", sources.needs("volumeID")),
+    _row("azureDisk", sources.azure_disk),
+    _row("storageos", sources.storage_os("name")),
+    _row("projected", projected),
+    _row("scaleIO", sources.needs("gateway", "system", "volumeName")),
+    _row("csi", _csi),
+    _row("ephemeral", _ephemeral),
+    _row("image", _image),
+)
+"""In the order in which upstream looks at them, with the names that its refusals give them."""

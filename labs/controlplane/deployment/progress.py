@@ -36,9 +36,7 @@ def drop_condition(status: Status, type: str) -> Status:
     return replace(status, conditions=tuple(item for item in status.conditions if item.type != type))
 
 
-def calculate_status(
-    deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet | None, now_ns: int
-) -> Status:
+def calculate_status(deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet | None, now_ns: int) -> Status:
     """``calculateStatus``: the counts and the condition Available."""
     available = sum(item.available_replicas for item in sets)
     status = Status(
@@ -96,9 +94,7 @@ def is_timed_out(deployment: Deployment, status: Status, now_ns: int) -> bool:
     return parse_rfc3339(condition.last_update_time) + deployment.progress_deadline_s * SECOND_NS < now_ns
 
 
-def rollout_status(
-    deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet | None, now_ns: int
-) -> Status:
+def rollout_status(deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet | None, now_ns: int) -> Status:
     """``syncRolloutStatus``: the status to write; ``sets`` are all, the old ones first."""
     status = calculate_status(deployment, sets, new, now_ns)
     if deployment.progress_deadline_s is None:

@@ -79,9 +79,7 @@ def max_revision(sets: Iterable[Object]) -> int:
     return max((revision_of(item) for item in sets), default=0)
 
 
-def new_annotations(
-    deployment: Mapping[str, str], replica_set: Mapping[str, str], revision: int
-) -> dict[str, str]:
+def new_annotations(deployment: Mapping[str, str], replica_set: Mapping[str, str], revision: int) -> dict[str, str]:
     """``SetNewReplicaSetAnnotations``: the set's annotations next, those of its size left as they are.
 
     ``deployment`` and ``replica_set`` are the annotations now, ``revision`` is one above the old sets'. A set that

@@ -52,9 +52,7 @@ def plan_new(deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet
     return Plan() if size == new.replicas else Plan((Scaling(new.name, size),))
 
 
-def plan_old(
-    deployment: Deployment, sets: Sequence[ReplicaSet], old: Sequence[ReplicaSet], new: ReplicaSet
-) -> Plan:
+def plan_old(deployment: Deployment, sets: Sequence[ReplicaSet], old: Sequence[ReplicaSet], new: ReplicaSet) -> Plan:
     """``reconcileOldReplicaSets``: unhealthy pods go first, then as many as availability allows.
 
     ``sets`` are all, ``old`` the old ones that ask for pods.

@@ -47,9 +47,7 @@ class HpaController(Controller):
     ``horizontal-pod-autoscaler``, the source of its events.
     """
 
-    def __init__(
-        self, client: Client, readers: MetricReaders | None = None, options: HpaOptions | None = None
-    ) -> None:
+    def __init__(self, client: Client, readers: MetricReaders | None = None, options: HpaOptions | None = None) -> None:
         super().__init__(client)
         self._readers = readers or MetricReaders()
         self._options = options or HpaOptions()

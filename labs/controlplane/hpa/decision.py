@@ -250,9 +250,7 @@ def rescaled(step: Step) -> None:
     if current > 0 and desired == 0 and spec.minimum == 0 and spec.can_read_metrics_without_pods:
         step.set(SCALED_TO_ZERO, True, "ScaledToZero", "the HPA controller scaled the workload to zero")
     else:
-        step.set(
-            SCALED_TO_ZERO, False, "NotScaledToZero", "the HPA controller did not scale the workload to zero"
-        )
+        step.set(SCALED_TO_ZERO, False, "NotScaledToZero", "the HPA controller did not scale the workload to zero")
 
 
 def _with_scale_event(step: Step) -> Memory:

@@ -119,9 +119,7 @@ def _resource(
     return MetricResult(proposal.replicas, name, {"type": type_, field: {**identity, "current": current}})
 
 
-def _resource_samples(
-    resource: str, container: str, workload: Workload, readers: MetricReaders
-) -> dict[str, Sample]:
+def _resource_samples(resource: str, container: str, workload: Workload, readers: MetricReaders) -> dict[str, Sample]:
     prefix = f"unable to get metrics for resource {resource}"
     try:
         samples = readers.resource.pod_samples(resource, workload.namespace, workload.selector)
@@ -259,9 +257,7 @@ def _total_proposal(target: Target, usage_milli: int, workload: Workload) -> Pro
     """The proposal for a value that belongs to the workload as a whole."""
     tolerances = workload.tolerances
     if target.average_value_milli is not None:
-        return per_pod_value_replicas(
-            workload.status_replicas, target.average_value_milli, usage_milli, tolerances
-        )
+        return per_pod_value_replicas(workload.status_replicas, target.average_value_milli, usage_milli, tolerances)
     assert target.value_milli is not None, "the API server refuses an object or external metric without a target"
     pods = [read_pod(pod, "") for pod in workload.pods]
     return value_replicas(workload.spec_replicas, target.value_milli, usage_milli, pods, tolerances)

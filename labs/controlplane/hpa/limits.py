@@ -190,9 +190,7 @@ def store_scale_event(
     if rules is None:
         return tuple(events)
     cutoff_ns = now_ns - rules.longest_period_s * SECOND_NS
-    marked = [
-        replace(event, is_outdated=True) if event.time_ns < cutoff_ns else event for event in events
-    ]
+    marked = [replace(event, is_outdated=True) if event.time_ns < cutoff_ns else event for event in events]
     new = ScaleEvent(change, now_ns)
     outdated = [index for index, event in enumerate(marked) if event.is_outdated]
     if not outdated:

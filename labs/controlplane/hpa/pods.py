@@ -80,9 +80,7 @@ class PodGroups:
     ignored: tuple[str, ...]
 
 
-def group_pods(
-    pods: Iterable[Pod], samples: Mapping[str, Sample], resource: str, readiness: Readiness
-) -> PodGroups:
+def group_pods(pods: Iterable[Pod], samples: Mapping[str, Sample], resource: str, readiness: Readiness) -> PodGroups:
     """The pods as ready (counted), unready, missing a sample, or ignored. ``resource`` is "" for Pods metrics."""
     ready_count = 0
     unready: list[str] = []
@@ -143,9 +141,7 @@ def read_pod(obj: Object, resource: str) -> Pod:
     """A pod object in wire form, as far as the autoscaler looks at it for ``resource``."""
     spec, status = obj["spec"], obj.get("status") or {}
     restartable = [
-        container
-        for container in spec.get("initContainers") or ()
-        if container.get("restartPolicy") == "Always"
+        container for container in spec.get("initContainers") or () if container.get("restartPolicy") == "Always"
     ]
     start = status.get("startTime")
     has_pod_requests = _has_pod_requests(spec)
@@ -156,8 +152,7 @@ def read_pod(obj: Object, resource: str) -> Pod:
         start_ns=parse_rfc3339(start) if start else None,
         ready=_ready_condition(obj),
         requests_milli={
-            container["name"]: _request_milli(container, resource)
-            for container in [*spec["containers"], *restartable]
+            container["name"]: _request_milli(container, resource) for container in [*spec["containers"], *restartable]
         },
         has_pod_requests=has_pod_requests,
         pod_request_milli=_pod_request_milli(obj, resource) if has_pod_requests else None,

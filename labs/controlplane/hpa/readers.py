@@ -33,9 +33,7 @@ class _NoCustomMetrics:
     ) -> Sequence[MetricValue]:
         raise ApiError(404, "NotFound", "no custom metrics API (custom.metrics.k8s.io) registered")
 
-    def object_value(
-        self, metric: str, namespace: str, kind: str, name: str, metric_selector: Selects
-    ) -> MetricValue:
+    def object_value(self, metric: str, namespace: str, kind: str, name: str, metric_selector: Selects) -> MetricValue:
         raise ApiError(404, "NotFound", "no custom metrics API (custom.metrics.k8s.io) registered")
 
 

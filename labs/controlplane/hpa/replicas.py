@@ -118,9 +118,7 @@ def utilization_replicas(
     return _pod_metric_replicas(current, _UtilizationTarget(target_percent, requests), groups, values, tolerances)
 
 
-def average_value_replicas(
-    current: int, target_milli: int, metrics: PodMetrics, tolerances: Tolerances
-) -> Proposal:
+def average_value_replicas(current: int, target_milli: int, metrics: PodMetrics, tolerances: Tolerances) -> Proposal:
     """Replicas for a Resource, ContainerResource or Pods metric with averageValue. Raises MetricError."""
     groups, values = metrics.group()
     return _pod_metric_replicas(current, _ValueTarget(target_milli), groups, values, tolerances)

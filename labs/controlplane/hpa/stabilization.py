@@ -40,9 +40,7 @@ class Stabilized:
     log: tuple[Recommendation, ...]
 
 
-def stabilize_without_behavior(
-    log: Sequence[Recommendation], desired: int, window_ns: int, now_ns: int
-) -> Stabilized:
+def stabilize_without_behavior(log: Sequence[Recommendation], desired: int, window_ns: int, now_ns: int) -> Stabilized:
     """The highest of ``desired`` and the recommendations that are at most ``window_ns`` old."""
     cutoff_ns = now_ns - window_ns
     recent = [entry.replicas for entry in log if entry.time_ns >= cutoff_ns]

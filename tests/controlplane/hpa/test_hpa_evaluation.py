@@ -104,9 +104,7 @@ SELECTOR_TEXT = "&LabelSelector{MatchLabels:map[string]string{q: a,},MatchExpres
         ),
     ],
 )
-def test_a_metrics_api_that_is_not_there_is_named(
-    metric: dict[str, Any], reason: str, text: str, error: str
-) -> None:
+def test_a_metrics_api_that_is_not_there_is_named(metric: dict[str, Any], reason: str, text: str, error: str) -> None:
     assert evaluate_metric(metric, workload(), MetricReaders()) == MetricFailure(reason, text, error + text)
 
 

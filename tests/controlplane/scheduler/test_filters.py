@@ -51,9 +51,7 @@ def test_pod_that_is_too_big_for_every_node_is_told_that_preemption_does_not_hel
 
     cluster.add(pod("big", cpu="50"))
 
-    assert cluster.message("big") == (
-        "0/2 nodes are available: 2 Insufficient cpu. " + NOTHING_HELPS.format(2)
-    )
+    assert cluster.message("big") == ("0/2 nodes are available: 2 Insufficient cpu. " + NOTHING_HELPS.format(2))
     assert cluster.event_texts("FailedScheduling") == [cluster.message("big")]
 
 

@@ -87,9 +87,7 @@ def test_preferred_anti_affinity_avoids_a_node() -> None:
     cluster.add(pod("loud", "loud", cpu="1m", memory="1Mi", nodeSelector={HOSTNAME: "n1"}))
     wish = {"weight": 100, "podAffinityTerm": term("loud", HOSTNAME)}
 
-    cluster.add(
-        pod("p", affinity={"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [wish]}})
-    )
+    cluster.add(pod("p", affinity={"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [wish]}}))
 
     assert cluster.node_of("p") == "n0"
 
