@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from kubernetes import client as kubernetes_client
 from labs.course import figures
 from labs.course.connect import Lab
-from labs.course.observe import LEAVING, READY, Observer
+from labs.course.observe import LEAVING, Observer, count_ready
 from labs.course.shop import NAMESPACE
 
 APP = "frontend"
@@ -38,8 +38,7 @@ class Watched:
     @property
     def ready(self) -> pd.Series[int]:
         """How many pods were ready at each look."""
-        counts: pd.Series[int] = self.pods["state"].eq(READY).groupby(self.pods["time"]).sum()
-        return counts
+        return count_ready(self.pods)
 
     @property
     def wanted(self) -> int:

@@ -72,14 +72,18 @@ class Observer:
     @property
     def ready_pods(self) -> pd.Series[int]:
         """How many pods were ready at each look."""
-        counts: pd.Series[int] = self.pods["state"].eq(READY).groupby(self.pods["time"]).sum()
-        return counts
+        return count_ready(self.pods)
 
     @property
     def ready_nodes(self) -> pd.Series[int]:
         """How many nodes were ready at each look."""
         counts: pd.Series[int] = self.nodes.groupby("time")["ready"].sum()
         return counts
+
+
+def count_ready(pods: pd.DataFrame) -> pd.Series[int]:
+    """How many of an Observer's pods were ready at each look."""
+    return pods["state"].eq(READY).astype(int).groupby(pods["time"]).sum()
 
 
 def is_true(conditions: Any, type: str) -> bool:

@@ -56,11 +56,12 @@ def watch_spike(lab: Lab, send: Callable[[], object], after_minutes: int) -> Spi
     started = lab.wait(LOOK_S)
     send()
     jobs = kubernetes_client.BatchV1Api()
-    looks.watch(
-        LONGEST_S,
-        every_s=LOOK_S,
-        until=lambda: readings.append(read_hpa(lab)) or jobs.read_namespaced_job(JOB, NAMESPACE).status.succeeded,
-    )
+
+    def is_over() -> bool:
+        readings.append(read_hpa(lab))
+        return bool(jobs.read_namespaced_job(JOB, NAMESPACE).status.succeeded)
+
+    looks.watch(LONGEST_S, every_s=LOOK_S, until=is_over)
     ended = jobs.read_namespaced_job(JOB, NAMESPACE).status.completion_time
     records = copy_records(NAMESPACE, APP)
     looks.watch(after_minutes * 60, every_s=LATER_LOOK_S, until=lambda: readings.append(read_hpa(lab)))
@@ -127,7 +128,8 @@ def decisions(spike: Spike) -> pd.DataFrame:
     seen = seen[seen["desired"] != seen["pods"]]
     ready = spike.looks.ready_pods
     seen["second"] = [round((time - spike.started).total_seconds()) for time in seen["time"]]
-    seen["ready"] = [min(int(ready.asof(time)), pods) for time, pods in zip(seen["time"], seen["pods"], strict=True)]
+    known = [int(ready[ready.index <= time].iloc[-1]) for time in seen["time"]]
+    seen["ready"] = [min(count, pods) for count, pods in zip(known, seen["pods"], strict=True)]
     return seen
 
 
@@ -161,10 +163,11 @@ def draw_spike(spike: Spike, minutes: pd.DataFrame, title: str) -> tuple[Figure,
 def spike_summary(spike: Spike, minutes: pd.DataFrame) -> dict[str, float]:
     """The numbers by which two runs are compared; dollars are those of nodes that were not there at the start."""
     pods, nodes = spike.looks.ready_pods, spike.looks.ready_nodes
+    all_ready_at = pods.index[pods == pods.max()][0]
     hours = nodes.index.to_series().diff().shift(-1).dt.total_seconds().fillna(0) / 3600
     return {
         "most pods": pods.max(),
-        "seconds until they were ready": (pods.idxmax() - spike.started).total_seconds(),
+        "seconds until they were ready": (all_ready_at - spike.started).total_seconds(),
         "most nodes": nodes.max(),
         "highest p99 of a minute, s": minutes["p99"].max(),
         "failed requests": minutes["failed"].sum(),
@@ -190,6 +193,7 @@ def draw_two_runs(runs: Mapping[str, tuple[Spike, pd.DataFrame]], title: str) ->
         for ax in (fleet, p99, errors):
             figures.shade(ax, 0, spike.length_s / 60, f"spike, {name} run" if ax is fleet else "")
             ax.set_ylabel("" if column else ax.get_ylabel())
-    axes[0].get_legend().remove()
+    if (legend := axes[0].get_legend()) is not None:
+        legend.remove()  # the last column has the same
     figures.label_minutes(axes, "minutes since the spike began")
     return made, axes

@@ -58,25 +58,28 @@ _ = labs.check_parameters(globals(), **rules, run_directory=labs.Text())
 # requests over the frontend's *pods* (a pod is one running copy of a program). *Kubernetes* keeps the wanted number of
 # pods running on the cluster's machines, the *nodes*. Then the shop runs for `steady_minutes`. (The clock of the lab is
 # virtual: these minutes take about a second of yours.)
+#
+# From here on we look only through the doors that you would have in production. `boto3` is the AWS client for Python;
+# `find_balancer` asks CloudWatch which load balancer reports to it.
 
 # %%
 lab = start_shop(labs.connect(seed=seed), "kubernetes/shop", minutes=steady_minutes)
-print("The shop is up; the lab's clock shows", f"{lab.now():%H:%M:%S}")
+cloudwatch, balancer = boto3.client("cloudwatch"), find_balancer()
+print(f"{lab.now():%H:%M:%S}: the shop is up, behind the load balancer {balancer.name}.")
 
 # %% [markdown]
 # ## What we measure
 #
-# From here on we look only through the doors that you would have in production. `boto3` is the AWS client for Python.
 # A metric in CloudWatch is known by its name *and* its *dimensions*, and both must match exactly. Our load balancer's
-# metrics carry its name as the dimension `LoadBalancer`; the next cell looks that up.
+# metrics carry its name as the dimension `LoadBalancer`.
 #
 # The error rate is not a metric; it is a formula over three. The target (our frontend) can answer with an error
 # (`HTTPCode_Target_5XX_Count`; `5XX` are the HTTP statuses of a server that fails), and the load balancer can make one
 # itself when a target does not answer (`HTTPCode_ELB_5XX_Count`). A counter that would be zero is not published at
-# all, so `FILL(..., 0)` puts a zero there. The counters themselves need not be answered: `ReturnData` is False.
+# all, so `FILL(..., 0)` puts a zero there. The counters themselves need not be answered: `ReturnData` is False. The cell
+# shows one of the queries, as `get_metric_data` takes it.
 
 # %%
-cloudwatch, balancer = boto3.client("cloudwatch"), find_balancer()
 names = {"requests": "RequestCount", "target5": "HTTPCode_Target_5XX_Count", "elb5": "HTTPCode_ELB_5XX_Count"}
 counters = [balancer.query(id, metric, "Sum") | {"ReturnData": False} for id, metric in names.items()]
 formula = "100 * (FILL(target5, 0) + FILL(elb5, 0)) / requests"
@@ -84,7 +87,7 @@ error_rate = {"Id": "error_percent", "Expression": formula, "Label": "error rate
 counters[0]
 
 # %% [markdown]
-# This is one query, as `get_metric_data` takes it; the formula knows it by its `Id`. (A request for which there was no
+# The formula knows this query by its `Id`, and a number is made for each `Period` of 60 seconds. (A request for which there was no
 # pod at all is answered with status 503 and is not in `RequestCount`; lab 03 adds those.)
 #
 # Latency, the time until the answer, has no single number either. `p50` is the median: half of the requests were
