@@ -87,17 +87,18 @@ for pod in client.CoreV1Api().list_namespaced_pod("shop").items:
 
 # %% [markdown]
 # Now the same question with `kubectl`, the command line of Kubernetes. A line that begins with `!` is given to the terminal.
-# It is the real `kubectl`, and both tools talk to the same cluster.
+# It is the real `kubectl`, and both tools talk to the same cluster. (`-n shop` names the part of the cluster in which the
+# shop lives; with `-o wide` you would see the nodes too.)
 
 # %%
-# !kubectl -n shop get pods -o wide
+# !kubectl -n shop get pods
 
 # %% [markdown]
 # Five `frontend` pods make the shop's pages, two `backend` pods know prices and stock, two `rds-proxy` pods lead to the
 # database, and `shoppers` plays the visitors. Why five of the same? Because pods die. Let us see.
 #
 # There is a third way to look: a page that shows nodes, pods, autoscalers, alarms and traffic while time passes. The next
-# cell shows a link to it. Open it beside this notebook if you like; looking changes nothing.
+# cell shows a link to it when you run it in JupyterLab. Open it beside this notebook if you like; looking changes nothing.
 
 # %%
 lab.live_view()
@@ -108,16 +109,19 @@ lab.live_view()
 # ## Kill one pod
 #
 # Before you break anything, write down what you expect; that is the habit that makes an experiment out of an accident. Take
-# the first frontend. After how many seconds will five be ready again? Put a number and a reason in the place of the dots.
+# the first frontend. After how many seconds will five be ready again? Put a number and a reason in the place of the
+# dots; the lab records them with its time.
 
 # %%
 # blank
 prediction = labs.predict(lab, because=..., seconds_until_five=...)
 # solution
-prediction = labs.predict(lab, because="somebody must notice, and a program needs time to start", seconds_until_five=30)
+reason = "somebody must notice, and a program needs time to start"
+prediction = labs.predict(lab, because=reason, seconds_until_five=30)
 
 # %% [markdown]
-# In a terminal you would type `kubectl -n shop delete pod` and its name. An `Observer` notes what it sees at each look.
+# The next cell deletes the pod. In a terminal you would type `kubectl -n shop delete pod` and its name. An `Observer`
+# notes what it sees at each look.
 
 # %%
 observer = labs.Observer(lab, "shop", "app")
@@ -225,7 +229,7 @@ labs.check("00-a", new_pods, before=before, after=[pod.metadata.name for pod in 
 # notebook's kernel. After it, cells that need the cluster say so; `labs.connect` starts a new one.
 
 # %%
-pods_ready = {f"pods_{when}": int(counts["ready"].iloc[place]) for when, place in (("before", 0), ("after", -1))}
-result = labs.Result("00_welcome", seed, **pods_ready, time_to_recover_s=seconds)
+ready = {"pods_before": int(counts["ready"].iloc[0]), "pods_after": int(counts["ready"].iloc[-1])}
+result = labs.Result("00_welcome", seed, **ready, time_to_recover_s=seconds)
 print("Written:", labs.save_result(result, run_directory, predictions=prediction.entries()).name)
 lab.close()

@@ -101,7 +101,7 @@ print(f"\n{(lab.now() - deployed).total_seconds():.0f} s after the deployment th
 # We wait until start-up is past. Then we look at the same numbers that the HPA looks at: CPU use from metrics-server, in
 # **millicores** (m: thousandths of a processor core). In a terminal: `kubectl -n shop top pods`.
 #
-# Is a number there much? That depends on what was asked for. A container (the box in which a pod's program runs)
+# Whether a number there is much depends on what was asked for. A container (the box in which a pod's program runs)
 # **requests** CPU: the scheduler, which chooses a node for each pod, sets that much aside. Its **limit** is the most that
 # it may use. The HPA divides the use of all pods by the *requests* of all pods.
 

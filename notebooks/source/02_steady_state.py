@@ -112,7 +112,7 @@ def seconds_between(start, end):
 full_ten = pd.Timestamp(lab.now()).floor("10min")
 ten_minutes = (full_ten - timedelta(minutes=10), full_ten)
 visits = seconds_between(*ten_minutes)
-visits.set_index(visits.index.strftime("%H:%M:%S")).head(4).round(1)
+visits.set_index(visits.index.strftime("%H:%M:%S")).rename_axis("second").head(4).round(1)
 
 # %% [markdown]
 # `success` is 100 for a visit that was answered and 0 for one that was not; `ms` is its length in milliseconds.
@@ -317,7 +317,7 @@ print(f"about {lost_requests:.0f} visits lost: {spent_percent:.1f} % of the budg
 print(f"burn rate over the hour: {burn_in_hour:.0f}; {100 / spent_percent:.0f} such outages use up the month")
 
 # %% [markdown]
-# A minute or two of darkness, and a part of the month's budget that you can see: that is how dear a nine is.
+# A short darkness, and a part of the month's budget that you can see: the more nines a promise has, the dearer they are.
 #
 # ## Your prediction against the data
 #

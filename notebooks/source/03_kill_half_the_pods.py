@@ -57,7 +57,7 @@ _ = labs.check_parameters(globals(), seed=labs.Number(0, 1_000_000), run_directo
 # %% [markdown]
 # ## The shop
 #
-# A *pod* is one running copy of a program. A *Deployment* keeps a wanted number of pods alive: when one goes, it makes
+# *Kubernetes* keeps programs running on many machines. A *pod* is one running copy of a program. A *Deployment* keeps a wanted number of pods alive: when one goes, it makes
 # another. A *node* is a machine that pods run on. Visitors reach the *frontend*, the program that makes the shop's
 # pages, through an *Application Load Balancer* (ALB) of AWS, which sends each request to one of the frontend's pods.
 #

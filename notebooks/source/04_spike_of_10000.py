@@ -85,10 +85,10 @@ print(f"now: {hpa.status.current_replicas} pods use {reading} %")
 #
 # ## Steady state, and three alarms
 #
-# The users' side comes from **CloudWatch**, which keeps measurements on AWS, one value for each minute: requests, their
-# latency and their errors at the load balancer. `p50` is the latency that half of the requests stay below, `p99` the
-# one that 99 of 100 stay below. The shop promises (its **service level objective**, SLO) that 99.9 % of requests
-# succeed, and that in every minute the p99 is below one second.
+# The users' side comes from **CloudWatch**, which keeps measurements on AWS, one value for each minute: requests at the
+# load balancer, their latency (the time until the answer), and the *error rate*, the share of them that failed. `p50` is
+# the latency that half of the requests stay below, `p99` the one that 99 of 100 stay below. The shop promises (its
+# **service level objective**, SLO) that 99.9 % of requests succeed, and that in every minute the p99 is below one second.
 #
 # Three **alarms** watch, as in production, and look at each full minute: p99 above one second; error rate above 5 %;
 # and `cpu`, which means *the HPA ought to do something*. The HPA does nothing while the use is within 10 % of its

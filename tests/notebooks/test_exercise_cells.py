@@ -78,8 +78,8 @@ def test_it_is_open_for_the_learner_and_holds_in_the_solved_notebook(name: str) 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_section_that_the_last_hint_names_is_there(name: str) -> None:
     cells = read_source(SOURCES[name[:2]]).cells
-    headings = [line.lstrip("# ") for cell in cells if cell["cell_type"] == "markdown" for line in cell["source"].splitlines()
-                if line.startswith("#")]  # fmt: skip
+    lines = [line for cell in cells if cell["cell_type"] == "markdown" for line in cell["source"].splitlines()]
+    headings = [line.lstrip("# ") for line in lines if line.startswith("#")]
     assert find_exercise(name).section in headings
 
 
