@@ -51,7 +51,7 @@ def draw_alarms(
     for text, percent in limits.items():
         figures.limit_line(rate, percent, text)
     for lane, (when, mark) in enumerate(zip(spoke.values(), MARKS, strict=False)):
-        minutes = figures.minutes_since(when, zero).tolist()
+        minutes: list[float] = figures.minutes_since(when, zero).tolist() if when else []
         lanes.plot(minutes, [lane] * len(minutes), mark, color=BLACK, markersize=8)
         for minute in minutes:
             lanes.text(minute, lane + 0.32, f"{minute:.1f} min", ha="center", fontsize=8.5, backgroundcolor="white")
