@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+import boto3
 import pandas as pd
 
 from kubernetes import client as kubernetes_client
@@ -68,6 +69,22 @@ class Observer:
         """Everything seen of nodes."""
         return pd.DataFrame(self._nodes, columns=["time", "node", "zone", "ready"])
 
+    @property
+    def ready_pods(self) -> pd.Series[int]:
+        """How many pods were ready at each look."""
+        return count_ready(self.pods)
+
+    @property
+    def ready_nodes(self) -> pd.Series[int]:
+        """How many nodes were ready at each look."""
+        counts: pd.Series[int] = self.nodes.groupby("time")["ready"].sum()
+        return counts
+
+
+def count_ready(pods: pd.DataFrame) -> pd.Series[int]:
+    """How many of an Observer's pods were ready at each look."""
+    return pods["state"].eq(READY).astype(int).groupby(pods["time"]).sum()
+
 
 def is_true(conditions: Any, type: str) -> bool:
     """Whether a list of the client's condition models has one of ``type`` that is True."""
@@ -111,3 +128,16 @@ def alarm_changes(cloudwatch: Any, alarm: str, since: datetime) -> pd.DataFrame:
     )["AlarmHistoryItems"]
     rows = [{"time": pd.Timestamp(item["Timestamp"]), "summary": item["HistorySummary"]} for item in history]
     return pd.DataFrame(rows, columns=["time", "summary"]).astype({"time": "datetime64[ns, UTC]"})
+
+
+def raised_at(alarm: str, since: datetime) -> list[datetime]:
+    """The times after ``since`` at which an alarm changed to ALARM, oldest first, by CloudWatch's history."""
+    changes = alarm_changes(boto3.client("cloudwatch"), alarm, since)
+    raised = changes["time"][changes["summary"].str.endswith("to ALARM") & (changes["time"] > since)]
+    return [time.to_pydatetime() for time in raised]
+
+
+def alarm_after_s(alarm: str, since: datetime, until: datetime | None = None) -> int | None:
+    """Whole seconds from ``since`` until an alarm first spoke; None when it was silent (up to ``until``)."""
+    times = [time for time in raised_at(alarm, since) if until is None or time <= until]
+    return round((times[0] - since).total_seconds()) if times else None

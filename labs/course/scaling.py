@@ -1,4 +1,4 @@
-"""Figures of one autoscaler: its rule as a staircase, and what it read and wanted over time (lab 01)."""
+"""One autoscaler, watched from reading to reading; its rule as a staircase, and what it wanted over time (lab 01)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,85 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
+from kubernetes.utils import parse_quantity
 from matplotlib.axes import Axes
 
+from kubernetes import client as kubernetes_client
+from labs.controlplane.hpa.replicas import desired_replicas
+from labs.course.connect import Lab
 from labs.course.figures import limit_line, minutes_since, name_panel
 from labs.course.palette import BLACK, FAULT, FAULT_TEXT, NAVY, VERMILION
 
+APP, NAMESPACE = "frontend", "shop"
+PERIOD_S = 15
+"""How often the HPA looks, unless its controller is told otherwise."""
 LOOKS = ((VERMILION, (0, (4, 1.5))), (NAVY, "-"))
 BAND: dict[str, Any] = {"color": FAULT, "alpha": 0.16, "linewidth": 0}
+
+
+def pod_use_m() -> dict[str, float]:
+    """The CPU use of each frontend that metrics-server has a number for, in millicores."""
+    kind = ("metrics.k8s.io", "v1beta1", NAMESPACE, "pods")
+    found = kubernetes_client.CustomObjectsApi().list_namespaced_custom_object(*kind, label_selector=f"app={APP}")
+    return {
+        each["metadata"]["name"]: 1000 * float(sum(parse_quantity(one["usage"]["cpu"]) for one in each["containers"]))
+        for each in found["items"]
+    }
+
+
+def percent_read(hpa: Any) -> int | None:
+    """The CPU use that an HPA says it read, in whole percent of the request; None while it has none."""
+    known = [metric.resource for metric in hpa.status.current_metrics or [] if metric.resource]
+    return known[0].current.average_utilization if known else None
+
+
+def next_reading(lab: Lab) -> int:
+    """Wait until the frontend's HPA writes another reading; returns the percent. Raises WaitTimeout."""
+    before = _average_value()
+    lab.wait(until=lambda: _average_value() != before, every="1 s")
+    percent = percent_read(_read_hpa())
+    assert percent is not None
+    return percent
+
+
+def _read_hpa() -> Any:
+    return kubernetes_client.AutoscalingV2Api().read_namespaced_horizontal_pod_autoscaler(APP, NAMESPACE)
+
+
+def _average_value() -> str:
+    value: str = _read_hpa().status.current_metrics[0].resource.current.average_value
+    return value
+
+
+def watch_hpa(lab: Lab, minutes: int, request_m: int) -> pd.DataFrame:
+    """A row for each reading of the frontend's HPA in so many minutes.
+
+    Columns: time; percent, what it read; measured, how many pods have a number just before or just after it looked
+    (pods come and go in the second in which it acts); pods, of how many; rule, what the rule alone makes of that
+    within the HPA's limits; hpa, what the HPA decided; reason, its word for that.
+    """
+    rows = []
+    for _ in range(60 // PERIOD_S * minutes):
+        lab.wait(PERIOD_S - 1)
+        before = set(pod_use_m())
+        percent = next_reading(lab)
+        measured = len(before.union(pod_use_m()))
+        row = {"time": lab.now(), "percent": percent, "measured": measured}
+        rows.append(row | _decision(percent, measured, request_m))
+    return pd.DataFrame(rows)
+
+
+def _decision(percent: int, measured: int, request_m: int) -> dict[str, Any]:
+    hpa = _read_hpa()
+    spec, status = hpa.spec, hpa.status
+    target = spec.metrics[0].resource.target.average_utilization
+    wanted = desired_replicas(status.current_replicas, [percent * request_m / 100] * measured, request_m, target)
+    return {
+        "pods": status.current_replicas,
+        "rule": min(max(wanted, spec.min_replicas), spec.max_replicas),
+        "hpa": status.desired_replicas,
+        "reason": {each.type: each.reason for each in status.conditions}["AbleToScale"],
+    }
 
 
 def draw_staircase(

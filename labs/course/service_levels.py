@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
+from labs.course import figures
 from labs.course.figures import Minutes, minutes_since, name_panel
 from labs.course.palette import BLACK, BLUE, GREY, NAVY, VERMILION
 
@@ -43,6 +45,24 @@ def draw_seconds(ax: Axes, success_percent: pd.Series[float], zero: datetime) ->
     ax.grid(visible=False)
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False, fontsize=8.5)
     return name_panel(ax, "What a visitor sees: the canary, each second", "")
+
+
+def draw_two_views(
+    seconds: pd.Series[float], minutes: pd.DataFrame, closed_at: datetime, outage_s: int, title: str
+) -> tuple[Figure, list[Axes]]:
+    """The canary's ``seconds`` (success in percent) above the balancer's error rate and requests, minute by minute."""
+    made, axes = figures.figure(3, title, row_height=1.7)
+    visitor, errors, requests = axes
+    draw_seconds(visitor, seconds, closed_at)
+    figures.draw_error_rate(errors, minutes["error_percent"], closed_at)
+    errors.set_ylim(0, max(10.0, errors.get_ylim()[1]))
+    name_panel(errors, "What the operator sees: the balancer's error rate", "% of requests")
+    figures.draw_minutes(requests, minutes, {"requests": ("requests", NAVY, "-")}, closed_at)
+    name_panel(requests, "... and its requests, which nobody watched", "a minute")
+    for ax in (errors, requests):
+        figures.shade(ax, 0, outage_s / 60, "road closed" if ax is errors else "")
+    figures.label_minutes(axes, "minutes since the road was closed")
+    return made, axes
 
 
 def stretches(minutes: Minutes) -> list[tuple[float, float]]:

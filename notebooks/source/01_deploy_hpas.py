@@ -4,19 +4,17 @@
 # You put an online shop on a cluster, read the numbers that its autoscaler reads, compute what it will do, and watch it
 # do that. Afterwards no autoscaler is a black box to you any more.
 #
-# **You will be able to**
+# **You will learn to**
 #
 # - deploy from manifests, with the official Python client and with `kubectl`;
 # - find the CPU use that an autoscaler sees, and compute its next step with a pencil: `ceil(pods × use / target)`;
 # - say what tolerance, limits and stabilisation make of that number;
 # - read what an autoscaler says when it has no metrics, and mend the usual cause.
 #
-# **Time:** about 30 minutes. **You need:** nothing; the lab starts a cluster of its own. Lab 00 shows the tools first.
+# **Time:** about 30 minutes, 15 of them for the three exercises. **Cost:** nothing on the simulated cluster. On Amazon
+# EKS (Kubernetes, run by AWS) an estimated 0.60 US dollars an hour: control plane, two or three small nodes, a load
+# balancer and a database. **You need:** nothing; the lab starts a cluster of its own. Lab 00 shows the tools first.
 #
-# **Cost:** nothing on the simulated cluster. On Amazon EKS an estimated 0.60 US dollars an hour: control plane, two or
-# three small nodes, a load balancer and a database.
-
-# %% [markdown]
 # ## Parameters
 #
 # You can change these; an instructor can set them from outside. The same `seed` gives the same run each time.
@@ -27,7 +25,7 @@ visitors_factor = 3  # how many times as many visitors come later in the lab
 run_directory = ""  # where the result and the figures go; empty: runs/01_deploy_hpas
 
 # %% [markdown]
-# The next cell loads what the lab uses, and stops here if a parameter cannot be used.
+# The next cell loads what the lab uses. It stops here if a parameter cannot be used, and says what is allowed.
 
 # %%
 import math
@@ -40,6 +38,7 @@ from kubernetes.utils import parse_quantity
 import labs
 from labs.controlplane.hpa.replicas import desired_replicas
 from labs.course.scaling import draw_reading, draw_staircase, draw_wishes
+from labs.course.scaling import next_reading, percent_read, pod_use_m, watch_hpa
 
 factors, text = labs.Number(3, 4), labs.Text()
 _ = labs.check_parameters(globals(), seed=labs.Number(0, 1_000_000), visitors_factor=factors, run_directory=text)
@@ -47,37 +46,33 @@ _ = labs.check_parameters(globals(), seed=labs.Number(0, 1_000_000), visitors_fa
 # %% [markdown]
 # ## Deploy
 #
-# A **cluster** is a group of machines that run programs for you; each machine is a **node**. You do not tell Kubernetes
-# what to do. You write down what you *want*, in files called **manifests**, and it works until that is so. The folder
-# `kubernetes/shop` wants, among others:
+# A **cluster** is a group of machines that run programs for you; each machine is a **node**. You do not tell
+# **Kubernetes**, which manages the cluster, what to do. You write down what you *want*, in files called **manifests**,
+# and it works until that is so. The folder `kubernetes/shop` wants, among others:
 #
 # | kind | what it is | in the shop |
 # |---|---|---|
 # | **Pod** | one running copy of a program | made by the Deployments |
-# | **Deployment** | keeps a wanted number of equal pods alive; each of them is a **replica** | `frontend` (the pages), `backend`, `rds-proxy` (to the database), `shoppers` (who play the visitors) |
+# | **Deployment** | keeps a wanted number of equal pods alive; each of them is a **replica** | `frontend` (the pages), `backend` (prices and orders), `rds-proxy` (to the database), `shoppers` (who play the visitors) |
 # | **Service** | one stable address for pods that come and go | `frontend`, behind a **load balancer**, which spreads visitors over the pods |
 # | **HorizontalPodAutoscaler** (HPA) | changes the number of replicas as the load changes | for `frontend` and `backend` |
 #
-# We start a cluster and apply the folder. `lab.apply` sends each object through the official client; in a terminal you
-# would type `kubectl apply -f kubernetes/shop`.
+# The next cell starts a cluster and applies the folder: `lab.apply` sends each object through the official client. In a
+# terminal you would type `kubectl apply -f kubernetes/shop`. Then it asks what is there. A line that begins with `!` runs
+# a command as in a terminal; `-n shop` names the **namespace**, a cluster's word for a folder of objects.
 
 # %%
 lab = labs.connect(seed=seed)
 applied = lab.apply("kubernetes/shop")
 print(f"{lab.now():%H:%M:%S}  applied {len(applied)} objects:", ", ".join(applied[:4]), "...")
-
-# %% [markdown]
-# Everything is *wanted* now; nothing runs yet. A line that begins with `!` runs a command as in a terminal. `-n shop`
-# names the **namespace**, a cluster's word for a folder of objects.
-
-# %%
 # !kubectl -n shop get deployments,hpa
 
 # %% [markdown]
-# `0/5` is ready/wanted. Look at the column `TARGETS` of the HPAs: `<unknown>/80%`. The HPA should keep CPU use at 80 %,
-# and does not know the use yet. The same from Python, in the HPA's own words: its **conditions** say what it can do and,
-# if not, why not. We let twenty seconds pass. The lab's clock is virtual: this takes a moment.
-
+# Everything is *wanted* now; nothing runs yet: `READY` is ready/wanted. Look at the column `TARGETS` of the HPAs, for
+# example `<unknown>/80%`. The HPA should keep CPU use at 80 %, and does not know the use yet.
+#
+# The same from Python, in the HPA's own words: its **conditions** say what it can do and, if not, why not. We let twenty
+# seconds pass (the lab's clock is virtual: this takes a moment), and print them. Then we wait until the HPA has a number.
 
 # %%
 def read_hpa(name="frontend"):
@@ -89,70 +84,46 @@ def print_conditions(hpa):
         print(f"{condition.type:15}{condition.status:7}{condition.reason}\n    {condition.message}")
 
 
+deployed = lab.now()
 lab.wait("20 s")
 print_conditions(read_hpa())
+lab.wait(until=lambda: percent_read(read_hpa()) is not None, every="1 s")
+print(f"\n{(lab.now() - deployed).total_seconds():.0f} s after the deployment the HPA read {percent_read(read_hpa())} %.")
 
 # %% [markdown]
 # `FailedGetResourceMetric` looks alarming. In the first minute it is normal, since a number has a way to go: every node
 # measures its pods, a program called **metrics-server** collects that every 15 seconds and needs two measurements for
-# one use, and the HPA looks every 15 seconds. How long is the way?
-
-
-# %%
-def percent_read(hpa):
-    known = [metric.resource for metric in hpa.status.current_metrics or [] if metric.resource]
-    return known[0].current.average_utilization if known else None
-
-
-started = lab.now()
-lab.wait(until=lambda: percent_read(read_hpa()) is not None, every="1 s")
-print(f"{20 + (lab.now() - started).total_seconds():.0f} s after the deployment the HPA read {percent_read(read_hpa())} %.")
-
-# %% [markdown]
-# Remember this on your own clusters: an HPA is blind for the first minute, and it does nothing while it is blind. If it
-# is *still* blind after some minutes, something is wrong. We come back to that.
+# one use, and the HPA looks every 15 seconds. Remember this on your own clusters: an HPA is blind at first, and it does
+# nothing while it is blind. If it is *still* blind after some minutes, something is wrong. We come back to that.
 #
 # ## Steady state
 #
 # We wait until start-up is past. Then we look at the same numbers that the HPA looks at: CPU use from metrics-server, in
 # **millicores** (m: thousandths of a processor core). In a terminal: `kubectl -n shop top pods`.
-
+#
+# Whether a number there is much depends on what was asked for. A container (the box in which a pod's program runs)
+# **requests** CPU: the scheduler, which chooses a node for each pod, sets that much aside. Its **limit** is the most that
+# it may use. The HPA divides the use of all pods by the *requests* of all pods.
 
 # %%
-def use_of_pods():
-    kind = ("metrics.k8s.io", "v1beta1", "shop", "pods")
-    found = client.CustomObjectsApi().list_namespaced_custom_object(*kind, label_selector="app=frontend")["items"]
-    return {each["metadata"]["name"]: 1000 * float(parse_quantity(each["containers"][0]["usage"]["cpu"])) for each in found}
-
-
 lab.wait("6 min")
-use_m = pd.Series(use_of_pods(), name="use (m)")
-use_m.round(1).to_frame()
-
-# %% [markdown]
-# Is 140m much? That depends on what was asked for. A container **requests** CPU: the scheduler, which chooses a node for
-# each pod, sets that much aside. Its **limit** is the most that it may use. The HPA divides by the *request*.
-
-# %%
+kind = ("metrics.k8s.io", "v1beta1", "shop", "pods")
+found = client.CustomObjectsApi().list_namespaced_custom_object(*kind, label_selector="app=frontend")["items"]
+cpu = {each["metadata"]["name"]: each["containers"][0]["usage"]["cpu"] for each in found}
+use_m = pd.Series({name: 1000 * float(parse_quantity(amount)) for name, amount in cpu.items()}, name="use (m)")
 container = client.AppsV1Api().read_namespaced_deployment("frontend", "shop").spec.template.spec.containers[0]
 request_m = int(1000 * parse_quantity(container.resources.requests["cpu"]))
 limit_m = int(1000 * parse_quantity(container.resources.limits["cpu"]))
 print(f"{use_m.sum():.0f}m used / ({len(use_m)} pods x {request_m}m requested) = {use_m.sum() / len(use_m) / request_m:.1%}")
+use_m.round(1).to_frame()
 
 # %% [markdown]
 # The HPA keeps whole percents and drops the rest. It looks every 15 seconds and metrics-server collects on a beat of its
 # own, so the HPA's number may be up to half a minute older than ours. To compare, we wait for the second in which the
-# HPA writes a new reading, and read the pods in that second too.
-
+# HPA writes a new reading, and read the pods in that second too. (`pod_use_m` asks as the cell above does.)
 
 # %%
-def next_reading():
-    before = read_hpa().status.current_metrics[0].resource.current.average_value
-    lab.wait(until=lambda: read_hpa().status.current_metrics[0].resource.current.average_value != before, every="1 s")
-    return percent_read(read_hpa())
-
-
-seen_by_hpa, use_m = next_reading(), pd.Series(use_of_pods())
+seen_by_hpa, use_m = next_reading(lab), pd.Series(pod_use_m())
 by_hand = math.floor(100 * use_m.sum() / (len(use_m) * request_m))
 print(f"the HPA reads {seen_by_hpa} %, by hand {by_hand} %")
 
@@ -161,27 +132,23 @@ print(f"the HPA reads {seen_by_hpa} %, by hand {by_hand} %")
 #
 # **pods wanted = ceil(pods now × use / target)**, where *ceil* rounds up to a whole number. Three pods at 100 % with a
 # target of 75 % become four, since four carry the same load at 75 %. We compute ours by hand, and with the very function
-# that the cluster's HPA calls: a pure function, which takes numbers and gives a number.
+# that the cluster's HPA calls: a pure function, which takes numbers and gives a number. Below it the HPA's own answer,
+# with its limits and conditions.
 
 # %%
-spec = read_hpa().spec
-pods, target = read_hpa().status.current_replicas, spec.metrics[0].resource.target.average_utilization
+spec, status = read_hpa().spec, read_hpa().status
+pods, target = status.current_replicas, spec.metrics[0].resource.target.average_utilization
 by_hand = math.ceil(pods * seen_by_hpa / target)
 by_rule = desired_replicas(pods, seen_by_hpa / 100 * request_m, request_m, target)
 print(f"ceil({pods} x {seen_by_hpa} / {target}) = {by_hand}; the function says {by_rule}")
-print(f"the HPA has {read_hpa().status.desired_replicas} pods in mind")
-
-# %% [markdown]
-# The rule wants fewer pods than there are, and yet they stay. Why? The HPA's spec has limits, and its conditions say
-# that one of them is in the way:
-
-# %%
-print(f"minReplicas {spec.min_replicas}, maxReplicas {spec.max_replicas}")
+print(f"the HPA wants {status.desired_replicas}; minReplicas {spec.min_replicas}, maxReplicas {spec.max_replicas}")
 print_conditions(read_hpa())
 
 # %% [markdown]
-# `ScalingLimited True TooFewReplicas`: the rule asked for fewer than `minReplicas`. That is a choice of whoever wrote the
-# manifest: five pods, so that the loss of a few does not hurt. (Lab 03 puts that to the test.)
+# The rule wants fewer pods than there are, and yet they stay. The conditions say why: `ScalingLimited True
+# TooFewReplicas`, the rule asked for fewer than `minReplicas`. That is a choice of whoever wrote the manifest: five pods,
+# so that the loss of a few does not hurt. (Lab 03 puts that to the test. If there is a `ScaleDownStabilized`, that is
+# explained below.)
 #
 # ## Tolerance: when nothing happens
 #
@@ -209,20 +176,23 @@ labs.figures.show(made, f"A staircase that rises with CPU use. {title}.", name="
 # Soon `visitors_factor` times as many visitors will come. You know the use now, the number of pods and the target. The
 # next cell takes the mean of four readings, since one reading of 15 seconds is noisy.
 
-
 # %%
 def wait_for_reading():
     lab.wait("14 s")
-    return next_reading()
+    return next_reading(lab)
 
 
 calm_percent = sum(wait_for_reading() for _ in range(4)) / 4
 print(f"{pods} pods at {calm_percent:.1f} % on average, target {target} %, {visitors_factor} times the visitors")
 
 # %% [markdown]
-# How many pods will there be at the most? After how many seconds will the HPA order the *first* new pod? And when the
-# visitors have left again: after how many minutes does the first pod go? Write numbers and a reason. The lab records
-# them with the time, before anything happens; a wrong prediction teaches more than none.
+# Write down what you expect, and a reason:
+#
+# - how many pods will there be at the most?
+# - after how many seconds will the HPA order the *first* new pod?
+# - when the visitors have left again: after how many minutes does the first pod go?
+#
+# The lab records your numbers with the time, before anything happens; a wrong prediction teaches more than none.
 
 # %%
 # blank
@@ -237,7 +207,10 @@ prediction = labs.predict(lab, because=reason, most_pods=expected, first_order_s
 #
 # Our visitors are pods too: each pod of the Deployment `shoppers` sends 12 requests a second. We scale it through the
 # API. In a terminal: `kubectl -n shop scale deployment shoppers --replicas=3`.
-
+#
+# We start just after one of the HPA's readings, and look after each further one, for five minutes. Each row: `pods` at
+# `percent` CPU use, of which `measured` have a number; `rule` is what our function makes of that, within the limits;
+# `hpa` is what the cluster's HPA decided, and `reason` its word for it.
 
 # %%
 def set_visitors(count):
@@ -245,43 +218,14 @@ def set_visitors(count):
     return lab.now()
 
 
-def look(measured):
-    hpa = read_hpa()
-    status, percent = hpa.status, percent_read(hpa)
-    wanted = desired_replicas(status.current_replicas, [percent * request_m / 100] * measured, request_m, target)
-    reason = {each.type: each.reason for each in status.conditions}["AbleToScale"]
-    rule = min(max(wanted, spec.min_replicas), spec.max_replicas)
-    return {"time": lab.now(), "percent": percent, "measured": measured, "pods": status.current_replicas,
-            "rule": rule, "hpa": status.desired_replicas, "reason": reason}
-
-
-# %% [markdown]
-# `look` notes what the HPA read, what the rule makes of that, and what the HPA decided. We start just after one of its
-# readings, and look after each further one, for five minutes. Pods that are measured we count just before and just after
-# the HPA looks, since pods come and go in the second in which it acts.
-
-
-# %%
-def watch(minutes):
-    rows = []
-    for _ in range(4 * minutes):
-        lab.wait("14 s")
-        before = set(use_of_pods())
-        next_reading()
-        rows.append(look(len(before.union(use_of_pods()))))
-    return rows
-
-
-next_reading()
+next_reading(lab)
 more_at = set_visitors(visitors_factor)
-rows = watch(5)
-seen = pd.DataFrame(rows)
+seen = watch_hpa(lab, 5, request_m)
 seen.insert(0, "seconds", [(time - more_at).total_seconds() for time in seen["time"]])
 seen.drop(columns="time").head(9).set_index("seconds")
 
 # %% [markdown]
-# Row by row: `pods` at `percent` CPU use, of which `measured` have a number; `rule` is what our function makes of that,
-# within the limits; `hpa` is what the cluster's HPA decided. Three things to see:
+# Things to see:
 #
 # - The first reading after the change holds old and new seconds. Metrics are means over a window, so the HPA sees a
 #   jump as a slope, and may need two steps for it.
@@ -290,54 +234,48 @@ seen.drop(columns="time").head(9).set_index("seconds")
 # - New pods start cold: their first requests cost more CPU than later ones. The use stays high for a moment, and the HPA
 #   may ask for one pod more than the arithmetic with steady numbers did.
 # - Where `rule` falls below `hpa`, the reason is `ScaleDownStabilized`. That is the next section.
+#
+# How often do rule and HPA agree? And did the new pods find room? Each needs its request to be free on some node. When
+# one does not fit, **Karpenter**, which buys nodes, buys one. Lab 04 takes that apart; here it is enough to look at the
+# ages of the nodes.
 
 # %%
 first_order_s = seen.loc[seen["hpa"] > pods, "seconds"].min()
 upwards = seen[seen["rule"] >= seen["hpa"]]
 agreed = (upwards["rule"] == upwards["hpa"]).sum()
 print(f"the first order came {first_order_s:.0f} s after the visitors; {seen['pods'].max()} pods at the most")
-print(f"in {agreed} of {len(upwards)} readings that ask for no less than there is, rule and HPA agree")
-
-# %% [markdown]
-# Did the new pods find room? Each needs its request to be free on some node. When one does not fit, **Karpenter**, which
-# buys nodes, buys one. Lab 04 takes that apart; here it is enough to look.
-
-# %%
+print(f"in {agreed} of {len(upwards)} readings that ask for no less than there is, rule and HPA agree\n")
 # !kubectl get nodes
 
 # %% [markdown]
 # ## They leave: stabilisation
 #
-# The visitors go home. The rule now wants fewer pods, at once. Will the HPA follow at once?
+# The visitors go home. The rule now wants fewer pods, at once. Will the HPA follow at once? We watch for seven minutes;
+# the table counts what the HPA gave as its reason.
 
 # %%
 fewer_at = set_visitors(1)
-rows += watch(7)
-seen = pd.DataFrame(rows)
+seen = pd.concat([seen, watch_hpa(lab, 7, request_m)], ignore_index=True)
 after = seen[seen["time"] > fewer_at]
 fell = after[after["hpa"] < after["hpa"].max()].iloc[0]
 last_wish = seen[(seen["rule"] > fell["hpa"]) & (seen["time"] < fell["time"])].iloc[-1]
-moments = {"visitors left": fewer_at, "last reading that asks for more": last_wish["time"], "first pod removed": fell["time"]}
+moments = {"visitors left": fewer_at, "last reading that asks for more": last_wish["time"], "first pod goes": fell["time"]}
 for what, when in sorted(moments.items(), key=lambda item: item[1]):
     print(f"{when:%H:%M:%S}  {what}")
 held_s = (fell["time"] - last_wish["time"]).total_seconds()
-
-# %% [markdown]
-# It did not. What did it say in between?
-
-# %%
 after["reason"].value_counts().to_frame("readings")
 
 # %% [markdown]
-# `ScaleDownStabilized`: the HPA remembers what it wanted in the last 300 seconds, and takes the *highest* of that. A short
-# lull then costs no capacity. Starting a pod takes a minute in which visitors wait; keeping it for five more costs
-# cents. That is why the HPA goes up at once and down slowly. We can check that with one line: the highest of the rule's
-# last 300 seconds against the HPA.
+# It did not. `ScaleDownStabilized`: the HPA remembers what it wanted in the last 300 seconds, and takes the *highest* of
+# that, its **stabilisation window**. A short lull then costs no capacity. Starting a pod takes a minute in which visitors
+# wait; keeping it for five more costs cents. That is why the HPA goes up at once and down slowly. We can check that with
+# one line: the highest of the rule's last 300 seconds against the HPA.
 
 # %%
 wishes = seen.set_index("time")["rule"]
 held = wishes.rolling(timedelta(seconds=300)).max().astype(int).to_numpy()
 print(f"highest wish of the last 300 s and HPA agree in {(held == seen['hpa']).sum()} of {len(seen)} readings")
+
 # %% [markdown]
 # Two pure rules, one after the other: that is all an HPA does. The whole story in one picture; the shaded minutes have
 # more visitors.
@@ -356,6 +294,8 @@ labs.figures.show(made, alt, name="up_and_down", directory=place)
 
 # %% [markdown]
 # ## Your prediction against the data
+#
+# The number of pods must be exact to be a hit; the seconds may be 15 off, one look of the HPA, and the minutes one.
 
 # %%
 away = (fell["time"] - fewer_at).total_seconds() / 60
@@ -364,25 +304,26 @@ facts = {"most_pods": int(seen["pods"].max()), "first_order_s": first_order_s, "
 prediction.verdict(more_at, within, **facts)
 
 # %% [markdown]
+# Did the minutes surprise you? They surprise most people who wait for a bill to shrink.
+#
 # ## When there is no number at all
 #
 # The most common mistake with an HPA is in `kubernetes/mistakes/no-request.yaml`: a small Deployment, `banner`, with an HPA
-# of its own. We apply it and give it two minutes, more than any first minute.
+# of its own. We apply it and give it two minutes, more than any first minute. Then we print the HPA's conditions and its
+# **events**, short notes that Kubernetes keeps for an hour; one that repeats is kept once, with a count. (Two of them are
+# those of the first minute, with another message.)
 
 # %%
 lab.apply("kubernetes/mistakes/no-request.yaml")
 lab.wait("2 min")
 print_conditions(read_hpa("banner"))
+# !kubectl -n shop get events --field-selector involvedObject.name=banner,type=Warning -o custom-columns=REASON:.reason,TIMES:.count
 
 # %% [markdown]
 # This is not the message of the first minute. Read it to the end: `missing request for cpu`. The pods *are* measured. But
 # the target is in percent *of the request*, and without a request there is nothing to divide by. The HPA does not guess;
-# it does nothing, and says so again and again in its events, the short notes that Kubernetes keeps for an hour:
-
-# %%
-# !kubectl -n shop get events --field-selector involvedObject.name=banner,type=Warning -o custom-columns=REASON:.reason,TIMES:.count
-
-# %% [markdown]
+# it does nothing, and says so again and again in its events.
+#
 # The cure is one line. We patch the Deployment, which replaces its pod, and ask again.
 
 # %%
@@ -394,14 +335,16 @@ print_conditions(read_hpa("banner"))
 print(f"it reads {percent_read(read_hpa('banner'))} %")
 
 # %% [markdown]
+# `ValidMetricFound`: the HPA can see, and will act.
+#
 # ## Exercises
 #
-# Each answer is a function. `labs.check` tries it with this run's numbers and with others, so that a number that is typed
-# in does not pass. If it does not hold, the check says what it saw and gives a hint; the next try gives another one.
+# Each answer is a function. Put it in the place of the three dots. `labs.check` tries it with this run's numbers and with
+# others, so that a number that is typed in does not pass. If it does not hold, the check says what it saw and gives a
+# hint; the next try gives another one.
 #
 # **01-a.** What does the HPA read? `used_m` is a list with the CPU use of each pod, `request_m` and `limit_m` are those
 # of each pod. Return the whole percent.
-
 
 # %%
 def percent_of(used_m, request_m, limit_m):
@@ -412,8 +355,8 @@ def percent_of(used_m, request_m, limit_m):
 labs.check("01-a", percent_of, used_m=[round(each) for each in use_m], request_m=request_m, limit_m=limit_m)
 
 # %% [markdown]
-# **01-b.** How many pods does the HPA want? All of them are measured. Mind the tolerance of a tenth, and the limits.
-
+# **01-b.** How many pods does the HPA want? All of them are measured. `percent` is what it reads; `lowest` and `highest`
+# are its limits. Mind the tolerance of a tenth.
 
 # %%
 def pods_wanted(pods, percent, target, lowest, highest):
@@ -431,7 +374,6 @@ labs.check("01-b", pods_wanted, **given, lowest=spec.min_replicas, highest=spec.
 # **01-c.** And after stabilisation? `history` is a list of pairs `(seconds ago, pods wanted)`, the newest first; the newest
 # is what the rule wants now, 0 seconds ago. `window_s` is the stabilisation window. How many pods does the HPA keep?
 
-
 # %%
 def pods_kept(history, window_s):
     # solution
@@ -446,6 +388,8 @@ labs.check("01-c", pods_kept, history=history, window_s=300)
 # %% [markdown]
 # ## For the runbook
 #
+# A **runbook** is the page that says what to look at and what to do when something is wrong.
+#
 # - **Symptom:** an HPA shows `<unknown>`, or does not scale.
 # - **Look:** `kubectl -n shop describe hpa frontend`. The conditions say which case it is.
 # - `FailedGetResourceMetric`, *no metrics returned*: younger than a minute? Wait. Older: is metrics-server running?
@@ -456,7 +400,7 @@ labs.check("01-c", pods_kept, history=history, window_s=300)
 #
 # ## What we learnt
 #
-# - You write down what you want; Kubernetes works until it is so. A number that is missing stops them, and they say so.
+# - You write down what you want; Kubernetes works until it is so. When a number is missing, an HPA stops, and says so.
 # - `ceil(pods × use / target)`, where use is in percent of the *request*: a request is a promise and a unit of measure.
 # - Within a tenth of the target nothing happens. Pods that were not measured yet count as idle on the way up.
 # - Up at once, down after 300 seconds: the highest wish of the last five minutes counts.

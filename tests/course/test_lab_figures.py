@@ -1,4 +1,4 @@
-"""The figures of labs 01 and 02, by the data that they draw."""
+"""The figures of labs 01, 02 and 05, by the data that they draw."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 from labs.course import figures
+from labs.course.incident import SILENT, draw_alarms, draw_time_line
 from labs.course.scaling import draw_reading, draw_staircase, draw_wishes
-from labs.course.service_levels import draw_durations, draw_seconds, stretches
+from labs.course.service_levels import draw_durations, draw_seconds, draw_two_views, stretches
 
 ZERO = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -90,3 +91,38 @@ def test_failed_seconds_are_hatched_and_lie_where_they_were(ax: Any) -> None:
 )
 def test_a_second_without_data_ends_a_stretch(seconds: list[int], found: list[tuple[int, int]]) -> None:
     assert stretches(np.array(seconds) / 60) == [pytest.approx((at / 60, length / 60)) for at, length in found]
+
+
+def by_minute(**columns: list[float]) -> pd.DataFrame:
+    index = pd.date_range(ZERO, periods=len(next(iter(columns.values()))), freq="min")
+    return pd.DataFrame(columns, index=index)
+
+
+def test_two_views_of_an_outage_share_their_minutes_and_name_the_fault() -> None:
+    seconds = pd.Series([100.0] * 60 + [0.0] * 60, index=pd.date_range(ZERO, periods=120, freq="s"))
+    minutes = by_minute(error_percent=[0.0, 0.0], requests=[700.0, 20.0])
+    _, axes = draw_two_views(seconds, minutes, ZERO, 60, "One minute of darkness")
+    assert [ax.get_xlim() for ax in axes] == [axes[0].get_xlim()] * 3
+    assert axes[1].get_ylim()[1] >= 10  # a rate of zero is drawn as one, not blown up
+    assert "road closed" in [text.get_text() for text in axes[1].texts]
+
+
+TIMES = [ZERO, ZERO + timedelta(minutes=1), ZERO + timedelta(minutes=3)]
+
+
+def test_each_blow_is_a_line_in_each_panel_and_named_once() -> None:
+    names = ("error_percent", "p50", "p99", "mean", "healthy")
+    _, axes = draw_time_line(by_minute(**{name: [1.0, 2.0] for name in names}), TIMES, "An incident")
+    named = [[text.get_text() for text in ax.texts if "blow" in text.get_text()] for ax in axes]
+    assert named == [["1st blow", "2nd blow"], [], []]
+    assert labels(axes[1]) == ["p50", "p99", "average"]
+
+
+def test_an_alarm_has_a_lane_with_its_times_or_the_word_silent() -> None:
+    rate = by_minute(error_percent=[0.0, 6.0])["error_percent"]
+    spoke = {"quiet": [], "loud": [ZERO + timedelta(minutes=5)]}
+    _, (_, lanes) = draw_alarms(rate, {"5 %": 5}, spoke, TIMES, "Two alarms")
+    texts = {text.get_text().strip(): text.get_position()[1] for text in lanes.texts}
+    assert set(texts) == {SILENT, "5.0 min"}
+    assert (texts[SILENT], int(texts["5.0 min"])) == (0, 1)
+    assert [label.get_text() for label in lanes.get_yticklabels()] == ["quiet", "loud"]

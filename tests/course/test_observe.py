@@ -8,15 +8,18 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from labs.course import observe
 from labs.course.observe import (
     LEAVING,
     NOT_READY,
     READY,
     STARTING,
+    alarm_after_s,
     alarm_changes,
     metric_frame,
     metric_query,
     pod_state,
+    raised_at,
 )
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -100,3 +103,16 @@ def test_alarm_changes_are_a_table_even_without_rows() -> None:
     assert changes["summary"].tolist() == ["Alarm updated from OK to ALARM"]
     nothing = alarm_changes(CloudWatch([{"AlarmHistoryItems": []}]), "latency", START)
     assert nothing.columns.tolist() == ["time", "summary"]
+
+
+def test_an_alarm_spoke_when_it_changed_to_alarm_after_the_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = [(0, "OK to ALARM"), (60, "ALARM to OK"), (120, "OK to ALARM"), (300, "OK to ALARM")]
+    items = [
+        {"Timestamp": START + timedelta(seconds=second), "HistorySummary": f"Alarm updated from {change}"}
+        for second, change in changes
+    ]
+    monkeypatch.setattr(observe.boto3, "client", lambda _: CloudWatch([{"AlarmHistoryItems": items}]))
+    assert raised_at("latency", START) == [START + timedelta(seconds=120), START + timedelta(seconds=300)]
+    assert alarm_after_s("latency", START) == 120
+    assert alarm_after_s("latency", START + timedelta(seconds=120)) == 180
+    assert alarm_after_s("latency", START, until=START + timedelta(seconds=119)) is None

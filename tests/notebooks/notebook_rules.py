@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 
 BYTES_MAX = 500_000
+CELLS_MAX = 45
 CODE_LINES_MAX = 15
 ALT_LENGTH_MIN = 40
 GENERIC_ALT = re.compile(r"(no description|image|figure|plot|chart|<figure)\b", re.IGNORECASE)
@@ -21,6 +22,8 @@ def complaints(path: Path) -> list[str]:
     """One sentence for each rule that a notebook breaks."""
     notebook = nbformat.read(path, as_version=4)
     found = [f"{path.stat().st_size} bytes, more than {BYTES_MAX}"] if path.stat().st_size >= BYTES_MAX else []
+    if len(notebook.cells) > CELLS_MAX:
+        found.append(f"{len(notebook.cells)} cells, more than {CELLS_MAX}")
     if "widgets" in notebook.metadata:
         found.append("widget state is saved")
     before: Any = {"cell_type": ""}

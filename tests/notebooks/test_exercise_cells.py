@@ -13,15 +13,15 @@ import nbformat
 import pytest
 
 import labs
+from labs.course.balancer import Balancer
 from labs.course.build import NOTEBOOKS, cut_blanks, find_sources, read_source
 from labs.course.exercises import exercises_of, find_exercise, lab_names
 from labs.course.exercises.exercise import State, judge
 
 SOURCES = {source.stem[:2]: source for source in find_sources()}
-BALANCER = [{"Name": "LoadBalancer", "Value": "app/shop/1"}]
-GIVEN: dict[str, Any] = {"labs": labs, "math": math, "balancer": BALANCER}
+GIVEN: dict[str, Any] = {"labs": labs, "math": math, "balancer": Balancer("app/shop/1")}
 """What answers may use of the cells above them, beside the helpers in HELPERS."""
-HELPERS = {"05": "def alb("}
+HELPERS = {"05": "counters = ["}
 """A text in the cell that defines what the answers of a lab build upon."""
 HANGS_ON_ANSWERS = re.compile(r"labs\.(check|predict)\(|\.verdict\(")
 EXERCISES = [exercise.name for lab in lab_names() for exercise in exercises_of(lab)]
@@ -39,7 +39,9 @@ def check_of(name: str) -> tuple[str, str]:
         for cell in solved_cells(name[:2])
         if "labs.check" in cell  # other cells may hold lines for the terminal, which are no Python
         for call in ast.walk(ast.parse(cell))
-        if isinstance(call, ast.Call) and ast.unparse(call.func) == "labs.check" and ast.unparse(call.args[0]) == repr(name)
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func) == "labs.check"
+        and ast.unparse(call.args[0]) == repr(name)
     ]
     assert len(found) == 1, f"{name} is checked {len(found)} times"
     return found[0]
@@ -76,8 +78,8 @@ def test_it_is_open_for_the_learner_and_holds_in_the_solved_notebook(name: str) 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_section_that_the_last_hint_names_is_there(name: str) -> None:
     cells = read_source(SOURCES[name[:2]]).cells
-    headings = [line.lstrip("# ") for cell in cells if cell["cell_type"] == "markdown" for line in cell["source"].splitlines()
-                if line.startswith("#")]  # fmt: skip
+    lines = [line for cell in cells if cell["cell_type"] == "markdown" for line in cell["source"].splitlines()]
+    headings = [line.lstrip("# ") for line in lines if line.startswith("#")]
     assert find_exercise(name).section in headings
 
 
@@ -90,7 +92,9 @@ def printed(path: Path) -> str:
 def test_both_notebooks_show_the_same_beside_what_hangs_on_answers(lab: str) -> None:
     """They are executed one after the other: the same run, to the byte."""
     name = SOURCES[lab].with_suffix(".ipynb").name
-    learner, solved = (nbformat.read(folder / name, as_version=4).cells for folder in (NOTEBOOKS, NOTEBOOKS / "solutions"))
+    learner, solved = (
+        nbformat.read(folder / name, as_version=4).cells for folder in (NOTEBOOKS, NOTEBOOKS / "solutions")
+    )
     outputs = {cell["id"]: cell["outputs"] for cell in solved if cell["cell_type"] == "code"}
     same = [cell for cell in learner if cell["cell_type"] == "code" and not HANGS_ON_ANSWERS.search(cell["source"])]
     assert [cell["id"] for cell in same if cell["outputs"] != outputs[cell["id"]]] == []

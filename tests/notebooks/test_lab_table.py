@@ -46,3 +46,11 @@ def test_the_table_has_every_lab_with_its_minutes() -> None:
     expected = [(path.stem, stated_minutes(nbformat.read(path, as_version=4))) for path in SOLVED]
     assert [(name, int(minutes)) for _, name, minutes in rows] == expected
     assert all(name.startswith(number) for number, name, _ in rows)
+
+
+def test_the_table_in_the_first_lab_has_the_others_with_their_minutes() -> None:
+    text = text_of(nbformat.read(SOLVED[0], as_version=4), "markdown")
+    rows = re.findall(r"^\| \[(\d\d) [^\]]+\]\((\w+)\.ipynb\) \| .+ \| (\d+) \|$", text, re.M)
+    expected = [(path.stem, stated_minutes(nbformat.read(path, as_version=4))) for path in SOLVED[1:]]
+    assert [(name, int(minutes)) for _, name, minutes in rows] == expected
+    assert all(name.startswith(number) for number, name, _ in rows)

@@ -44,6 +44,7 @@ def test_a_good_notebook_has_no_complaints(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "complaint"),
     [
+        ([cell for _ in range(23) for cell in code()], "46 cells, more than 45"),
         (code(count=None), "was not executed"),
         (code("\n".join(["x = 1"] * 16)), "16 lines of code"),
         (code()[1:], "no prose before it"),
