@@ -3,9 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# pip would blame the first package that has no version for this Python.
+IS_FIT := import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit('The course needs Python 3.11, 3.12 or 3.13, and \
+this is %d.%d; name another, for example: make run PYTHON=python3.12' % sys.version_info[:2])
+
 .PHONY: run test lab check bench browser fidelity notebooks lock clean
 
 $(VENV)/.run: requirements.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -c "$(IS_FIT)"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
 	touch $@

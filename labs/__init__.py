@@ -6,6 +6,7 @@ asked for, so that ``python -m labs serve`` never waits for pandas and matplotli
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -64,3 +65,12 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if sys.version_info < (3, 11):  # noqa: UP036 - pip refuses to install there, but a notebook may run in any kernel
+    raise import_module("labs.errors").UsageError(
+        f"The course needs Python 3.11, 3.12 or 3.13, and this is {sys.version.split()[0]}; "
+        "open the labs with 'make lab', or choose another kernel (menu Kernel → Change Kernel)."
+    )
+if "IPython" in sys.modules:
+    import_module("labs.course.explain").install()

@@ -10,15 +10,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
+
+import IPython
 
 from kubernetes import client as kubernetes_client
 from kubernetes import config as kubernetes_config
 from labs.course.environment import Environment
+from labs.course.explain import GONE, Cluster
 from labs.course.live import show_link
 from labs.course.manifests import apply_manifests, find_manifests
-from labs.course.notebook import explain_lost_server, progress
-from labs.course.sidecar import GONE, Sidecar
+from labs.course.notebook import progress
+from labs.course.sidecar import Sidecar
 from labs.course.terminal import FOLDER, Terminal
 from labs.errors import UsageError
 from labs.units import SECOND_NS, parse_duration
@@ -118,21 +121,29 @@ class Lab(ABC):
 
 
 class SimulatedLab(Lab):
-    """A lab on the embedded cluster."""
+    """A lab on the embedded cluster. A process has one at a time, since its clients talk to one."""
 
     target = "sim"
+    last: ClassVar[SimulatedLab | None] = None
+    """The lab that this process connected last; it may be closed."""
 
     def __init__(self, seed: int, speed: float | None) -> None:
         self.seed = seed
+        self.is_closed = False
         self._sidecar = Sidecar(seed, speed=speed)
-        # Importing the client's models takes as long as starting the server: both at once.
-        kubernetes_client.CoreV1Api(kubernetes_client.ApiClient(kubernetes_client.Configuration()))
-        endpoints = self._sidecar.await_ready()
-        self._environment: Environment | None = Environment(endpoints, self._sidecar.directory)
-        self._terminal = Terminal(endpoints, os.environ.get(FOLDER))
+        try:
+            # Importing the client's models takes as long as starting the server: both at once.
+            kubernetes_client.CoreV1Api(kubernetes_client.ApiClient(kubernetes_client.Configuration()))
+            endpoints = self._sidecar.await_ready()
+            self._terminal = Terminal(endpoints, os.environ.get(FOLDER))
+        except BaseException:
+            self._sidecar.close()
+            raise
+        self._environment = Environment(endpoints, self._sidecar.directory)
         kubernetes_config.load_kube_config(endpoints.kubeconfig)
-        explain_lost_server(lambda: self._environment is not None and not self._sidecar.is_running, GONE)
+        SimulatedLab.last = self
         atexit.register(self.close)
+        Cluster.why_missing = lambda: "" if self._sidecar.is_running else GONE
 
     def now(self) -> datetime:
         """The cluster's virtual time, in UTC."""
@@ -152,16 +163,33 @@ class SimulatedLab(Lab):
         return self._sidecar.requests()
 
     def close(self) -> None:
-        """End the cluster and give this kernel its own environment back."""
-        if self._environment is not None:
-            self._terminal.close()
+        """End the cluster and give this process its own environment back.
+
+        A notebook keeps the lab's until it connects again: a cell that is run too late must not reach an account
+        or a cluster of the user's.
+        """
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self._sidecar.close()
+        self._terminal.close()
+        atexit.unregister(self.close)
+        if IPython.get_ipython() is None:
             self._environment.restore()
-            self._environment = None
-            self._sidecar.close()
-            atexit.unregister(self.close)
+
+    @classmethod
+    def replace(cls) -> None:
+        """Close what this process connected last, if it is open, and give the process its own environment back."""
+        if cls.last is None:
+            return
+        if not cls.last.is_closed:
+            print("The lab that was connected before is closed now.")
+            cls.last.close()
+        cls.last._environment.restore()
+        cls.last = None
 
     def __repr__(self) -> str:
-        state = "closed" if self._environment is None else f"at {self.now():%Y-%m-%d %H:%M:%S} UTC"
+        state = "closed" if self.is_closed else f"at {self.now():%Y-%m-%d %H:%M:%S} UTC"
         return f"<lab on a simulated EKS cluster, seed {self.seed}, {state}>"
 
 
@@ -177,6 +205,7 @@ class ClusterLab(Lab):
             raise UsageError(
                 f"No usable kubeconfig ({error}); run 'aws eks update-kubeconfig --name CLUSTER' first."
             ) from None
+        Cluster.why_missing = lambda: ""
 
     def now(self) -> datetime:
         """The time, in UTC."""
@@ -206,7 +235,9 @@ class ClusterLab(Lab):
 
 
 def connect(target: str = "sim", seed: int = 7, *, speed: float | None = None) -> Lab:
-    """A running lab; the official Kubernetes client and boto3 of this kernel are set up for it.
+    """A running lab; the official Kubernetes client and boto3 of this kernel are set up for it alone.
+
+    A simulated lab that this kernel has open is closed first.
 
     ``sim``: a new simulated cluster, the same for the same ``seed``. ``speed``: how many times real time its
     clock runs while a client is blocked on it. ``eks``: the cluster of your kubeconfig. Raises UsageError.
@@ -215,4 +246,5 @@ def connect(target: str = "sim", seed: int = 7, *, speed: float | None = None) -
         raise UsageError(f"Target {target!r} is not known; use 'sim' (nothing to install) or 'eks' (your cluster).")
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise UsageError(f"The seed must be a whole number, for example 7, not {seed!r}.")
+    SimulatedLab.replace()
     return SimulatedLab(seed, speed) if target == "sim" else ClusterLab()

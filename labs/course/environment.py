@@ -21,7 +21,6 @@ class Environment:
     """Environment variables that were changed, with what they were."""
 
     def __init__(self, endpoints: Endpoints, directory: Path) -> None:
-        no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY", ""), "127.0.0.1", "localhost"]))
         values: dict[str, str | None] = {
             # The kubectl and the aws of this Python go before others, whose versions may not fit.
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
@@ -36,8 +35,7 @@ class Environment:
             "AWS_CONFIG_FILE": str(directory / "aws-config"),
             "AWS_SHARED_CREDENTIALS_FILE": str(directory / "aws-credentials"),
             "AWS_EC2_METADATA_DISABLED": "true",
-            "NO_PROXY": no_proxy,
-            "no_proxy": no_proxy,
+            **past_proxies(),
             **dict.fromkeys(_REMOVED),
         }
         self._before = {name: os.environ.get(name) for name in values}
@@ -46,9 +44,16 @@ class Environment:
         boto3.setup_default_session()
 
     def restore(self) -> None:
-        """Put every variable back."""
+        """Put every variable back; once, since the user may change them after."""
         _set(self._before)
+        self._before = {}
         boto3.DEFAULT_SESSION = None
+
+
+def past_proxies() -> dict[str, str]:
+    """What keeps requests to this machine away from a proxy; both spellings, since programs read one or the other."""
+    hosts = ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1,localhost"]))
+    return {"NO_PROXY": hosts, "no_proxy": hosts}
 
 
 def _set(values: dict[str, str | None]) -> None:

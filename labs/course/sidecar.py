@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labs.course.explain import GONE
 from labs.course.live import is_behind_proxy
 from labs.errors import UsageError
 
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 10
-
-GONE = "The lab's cluster is not running any more; run the cell with labs.connect() again, then the cells after it."
+INSTALL = "run 'pip install -r requirements.txt' in the course's folder, then restart the kernel"
+MAKE_ROOM = "set TMPDIR to a folder with room that can be written, and restart the kernel; notebook 00 checks the rest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,10 @@ class Sidecar:
     """A lab server that this process started; it starts while the caller goes on, until ``await_ready``."""
 
     def __init__(self, seed: int, *, speed: float | None = None) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="chaos-crunch-", ignore_cleanup_errors=True)
+        try:
+            self._folder = tempfile.TemporaryDirectory(prefix="chaos-crunch-", ignore_cleanup_errors=True)
+        except OSError as error:
+            raise UsageError(f"No folder for temporary files can be used ({error.strerror}); {MAKE_ROOM}.") from None
         self.endpoints: Endpoints
         self.directory = Path(self._folder.name)
         command = [sys.executable, "-m", "labs", "serve", "--seed", str(seed), "--directory", str(self.directory)]
@@ -71,10 +75,9 @@ class Sidecar:
         line = self._process.stdout.readline()
         if not line:
             self._process.wait(START_TIMEOUT_S)
-            reason = self._log_path.read_text(errors="replace").strip().splitlines()
-            last = reason[-1] if reason else f"exit code {self._process.returncode}"
-            self._folder.cleanup()
-            raise UsageError(f"The lab's cluster did not start: {last}")
+            said = self._log_path.read_text(errors="replace").strip().splitlines()
+            self.close()
+            raise UsageError(_why_not(said[-1] if said else f"exit code {self._process.returncode}"))
         self.endpoints = Endpoints(**json.loads(line))
         return self.endpoints
 
@@ -123,3 +126,12 @@ class Sidecar:
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._folder.cleanup()
+
+
+def _why_not(reason: str) -> str:
+    """What a person reads who asked for a server that did not start; ``reason`` is its last line."""
+    told = reason.removeprefix("Error: ")
+    if told != reason and "--" not in told:
+        return told
+    cure = INSTALL if reason.startswith("ModuleNotFoundError") else MAKE_ROOM
+    return f"The lab's cluster did not start ({told}); {cure}."

@@ -13,7 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from labs.course.sidecar import Endpoints
+from labs.course.environment import past_proxies
+from labs.course.sidecar import MAKE_ROOM, Endpoints
+from labs.errors import UsageError
 
 FOLDER = "CHAOS_CRUNCH_TERMINAL"
 KUBECONFIG, AWS_CONFIG, AWS_CREDENTIALS = "kubeconfig", "aws-config", "aws-credentials"
@@ -35,6 +37,7 @@ def terminal_environment(folder: Path) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": str(folder / AWS_CREDENTIALS),
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_PAGER": "",
+        **past_proxies(),
     }
 
 
@@ -61,9 +64,12 @@ class Terminal:
             AWS_CREDENTIALS: _ini(keys),
         }
         self._files = {Path(folder) / name: text for name, text in texts.items()}
-        for path, text in self._files.items():
-            path.touch(mode=0o600)
-            path.write_text(text, encoding="utf-8")
+        try:
+            for path, text in self._files.items():
+                path.touch(mode=0o600)
+                path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"No folder for temporary files can be used ({error.strerror}); {MAKE_ROOM}.") from None
 
     def close(self) -> None:
         """Remove the files, unless another lab has connected since."""

@@ -18,8 +18,11 @@ from labs.course.terminal import new_folder, terminal_environment
 CHECKS = (("ruff", "check", "."), ("mypy",), ("lint-imports", "--no-cache"))
 SOCKET_FOLDER_LENGTH_MAX = 50
 """A socket's path has 103 characters at most, 50 of which are the name that Jupyter gives to a kernel's."""
-JUPYTER_CONFIG = Path(__file__).with_name("jupyter")
-"""Settings of JupyterLab for the course: no pop-up that asks a server elsewhere for news."""
+JUPYTER = Path(__file__).with_name("jupyter")
+"""JupyterLab for the course: no pop-up that asks a server elsewhere for news, whole names in the list of files, and a
+kernel that explains even its first cell."""
+SEARCHED = ("JUPYTER_CONFIG_PATH", "JUPYTER_PATH")
+"""Where Jupyter looks for settings and for kernels, before its own places."""
 PARALLEL = ("-n", "auto", "--dist", "loadscope")
 """A worker on each core; the cells of a notebook, and the tests of a module or class, stay together in one of them."""
 NBVAL = ("--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_S}")
@@ -63,8 +66,9 @@ def open_lab(arguments: Sequence[str]) -> None:
     ours = [each for each in lab_arguments(sorted(NOTEBOOKS.glob("*.ipynb"))) if each.partition("=")[0] not in given]
     command = [sys.executable, "-m", "jupyterlab", *ours, *arguments]
     environment = terminal_environment(new_folder())
-    searched = filter(None, [str(JUPYTER_CONFIG), environment.get("JUPYTER_CONFIG_PATH")])
-    os.execve(command[0], command, environment | {"JUPYTER_CONFIG_PATH": os.pathsep.join(searched)})
+    for name in SEARCHED:
+        environment[name] = os.pathsep.join(filter(None, [str(JUPYTER), environment.get(name)]))
+    os.execve(command[0], command, environment)
 
 
 def _call(*command: str) -> int:

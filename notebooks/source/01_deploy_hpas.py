@@ -393,7 +393,7 @@ labs.check("01-c", pods_kept, history=history, window_s=300)
 # - **Symptom:** an HPA shows `<unknown>`, or does not scale.
 # - **Look:** `kubectl -n shop describe hpa frontend`. The conditions say which case it is.
 # - `FailedGetResourceMetric`, *no metrics returned*: younger than a minute? Wait. Older: is metrics-server running?
-#   (`kubectl -n kube-system get deploy metrics-server`, `kubectl top pods`)
+#   (`kubectl -n kube-system get deploy metrics-server`, `kubectl -n shop top pods`)
 # - `FailedGetResourceMetric`, *missing request*: give every container of the pod a CPU request.
 # - `ScalingLimited`, `TooManyReplicas`: the rule wants more than `maxReplicas`. Raise it, or find out who sends the load.
 # - `ScaleDownStabilized`: nothing is wrong; wait five minutes.

@@ -40,4 +40,5 @@ def test_the_page_shows_the_cluster_and_obeys_the_keyboard(page: Page, tmp_path:
     finally:
         server.stdin.close()
         server.wait()
+        server.stdout.close()
     expect(page.locator("#summary")).to_contain_text("does not answer any more")

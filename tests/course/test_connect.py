@@ -13,14 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
-import nbformat
 import pytest
 
 from kubernetes import client
 from labs.course.connect import ClusterLab, Lab, SimulatedLab, WaitTimeout, connect
-from labs.course.kernels import execute
+from labs.course.explain import GONE
 from labs.course.requests import COLUMNS, requests
-from labs.course.sidecar import GONE
 from labs.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +91,7 @@ def test_manifests_are_applied_and_refused(lab: Lab, tmp_path: Path) -> None:
      ({"speed": -1.0}, "speed")],
 )  # fmt: skip
 def test_wrong_arguments_are_one_sentence(arguments: dict[str, object], sentence: str) -> None:
+    SimulatedLab.replace()
     before = dict(os.environ)
     with pytest.raises(UsageError, match=sentence):
         connect(**arguments)  # type: ignore[arg-type]
@@ -161,26 +160,34 @@ def test_a_server_that_has_gone_is_one_sentence_and_can_be_replaced() -> None:
     gc.collect()
 
 
-def test_in_a_notebook_a_lost_server_has_no_traceback(tmp_path: Path) -> None:
-    cells = [
-        "import os, signal, boto3, labs\nfrom kubernetes import client\nlab = labs.connect()",
-        "os.kill(lab._sidecar._process.pid, signal.SIGKILL)\nlab._sidecar._process.wait()",
-        "lab.now()",
-        "client.CoreV1Api().list_node()",
-        "boto3.client('cloudwatch').list_metrics()",
-        "1 / 0",
-        "lab.close()",
-    ]
-    notebook = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_code_cell(text, metadata={"tags": ["raises-exception"] if 1 < number < 6 else []})
-            for number, text in enumerate(cells)
-        ]
-    )
-    execute(notebook, ROOT)
-    for cell in notebook.cells[2:5]:
-        (output,) = cell.outputs
-        assert output.evalue == GONE, cell.source
-        assert len(output.traceback) <= 1, cell.source
-    assert notebook.cells[5].outputs[0].ename == "ZeroDivisionError"
-    assert notebook.cells[6].outputs == []
+def test_a_second_lab_closes_the_first_and_leaves_the_environment_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    SimulatedLab.replace()
+    before = dict(os.environ)
+    first = connect()
+    capsys.readouterr()
+    with connect() as second:
+        assert capsys.readouterr().out == "The lab that was connected before is closed now.\n"
+        assert repr(first).endswith("closed>")
+        assert len(client.CoreV1Api().list_node().items) == 2
+        first.close()
+        assert os.environ["AWS_ENDPOINT_URL"] == second._sidecar.endpoints.aws  # type: ignore[attr-defined]
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("folder", ["/dev/full", "/not/there"])
+def test_without_a_folder_for_files_nothing_starts(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    SimulatedLab.replace()
+    before = dict(os.environ)
+    monkeypatch.setattr("tempfile.tempdir", folder)
+    with pytest.raises(UsageError, match="No folder for temporary files can be used") as refused:
+        connect()
+    assert "TMPDIR" in str(refused.value)
+    assert dict(os.environ) == before
+
+
+def test_a_server_that_lacks_a_package_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    SimulatedLab.replace()
+    (tmp_path / "aiohttp.py").write_text("raise ModuleNotFoundError(\"No module named 'aiohttp'\")", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    with pytest.raises(UsageError, match=r"No module named 'aiohttp'\); run 'pip install -r requirements.txt'"):
+        connect()

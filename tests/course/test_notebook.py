@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from labs.course.notebook import explain_lost_server, is_interactive, progress
+from labs.course.notebook import is_interactive, progress
 
 
 def test_a_wait_shows_nothing_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
@@ -15,7 +15,3 @@ def test_a_wait_shows_nothing_where_nobody_looks(capsys: pytest.CaptureFixture[s
 def test_a_named_session_alone_is_no_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JPY_SESSION_NAME", "03_kill.ipynb")
     assert not is_interactive()
-
-
-def test_outside_a_notebook_there_is_nothing_to_explain() -> None:
-    explain_lost_server(lambda: True, "The cluster is gone.")

@@ -6,8 +6,10 @@ import ast
 import re
 from pathlib import Path
 
+from labs.course import explain, sidecar
+
 ROOT = Path(__file__).parents[2]
-PLACES = ("labs/course/**/*.py", "labs/server/*.py", "labs/api/manifests.py", "labs/units.py")
+PLACES = ("labs/__init__.py", "labs/course/**/*.py", "labs/server/*.py", "labs/api/manifests.py", "labs/units.py")
 ERRORS = ("UsageError", "WaitTimeout")
 
 
@@ -26,7 +28,7 @@ def messages() -> dict[str, str]:
     for pattern in PLACES:
         for path in sorted(ROOT.glob(pattern)):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ERRORS:
+                if isinstance(node, ast.Call) and re.split(r"\W+", ast.unparse(node.func))[-1] in ERRORS:
                     parts = [part for argument in node.args for part in fragments(argument)]
                     if parts:
                         found[plain(max(parts, key=len))] = f"{path.relative_to(ROOT)}:{node.lineno}"
@@ -42,3 +44,10 @@ def test_every_message_is_listed() -> None:
     said = messages()
     assert len(said) > 30
     assert {place: text for text, place in said.items() if text not in page} == {}
+
+
+def test_every_cure_of_a_failed_cell_is_listed() -> None:
+    page = plain((ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8"))
+    cures = [text for name, text in vars(explain).items() if name.isupper() and isinstance(text, str)]
+    assert len(cures) > 6
+    assert [text for text in (*cures, sidecar.INSTALL, sidecar.MAKE_ROOM) if plain(text) not in page] == []
