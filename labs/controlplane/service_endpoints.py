@@ -85,7 +85,7 @@ def enqueue_services_of(controller: Controller, event: WatchEvent) -> None:
     """Queue the Services that select the pod now or did before, if its endpoint may differ."""
     pod, previous = event.object, event.previous
     services = controller.client.list("services", pod["metadata"]["namespace"])
-    if not services:
+    if not any(service["spec"].get("selector") for service in services):
         return
     if event.type == "MODIFIED" and previous is not None and _endpoint_facts(pod) == _endpoint_facts(previous):
         return

@@ -1,4 +1,8 @@
-"""``connect``: a lab with a clock, a cluster and an AWS account, simulated or real."""
+"""``connect``: a lab with a clock, a cluster and an AWS account, simulated or real.
+
+The clients are loaded when a lab is made, and not with this module: that takes as long as starting the server, so
+that both are done at once.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-import IPython
-
-from kubernetes import client as kubernetes_client
-from kubernetes import config as kubernetes_config
 from labs.course.environment import Environment
 from labs.course.explain import GONE, Cluster
 from labs.course.live import show_link
-from labs.course.manifests import apply_manifests, find_manifests
-from labs.course.notebook import progress
+from labs.course.notebook import has_shell, progress
 from labs.course.sidecar import Sidecar
 from labs.course.terminal import FOLDER, Terminal
 from labs.errors import UsageError
@@ -109,6 +108,8 @@ class Lab(ABC):
 
         Raises UsageError for an unreadable file; a refusal of the API server comes as its ApiException.
         """
+        from labs.course.manifests import apply_manifests, find_manifests
+
         return apply_manifests(find_manifests(path))
 
     def __enter__(self) -> Self:
@@ -132,7 +133,10 @@ class SimulatedLab(Lab):
         self.is_closed = False
         self._sidecar = Sidecar(seed, speed=speed)
         try:
-            # Importing the client's models takes as long as starting the server: both at once.
+            from kubernetes import client as kubernetes_client
+            from kubernetes import config as kubernetes_config
+
+            # Most of the client's models are loaded with this one.
             kubernetes_client.CoreV1Api(kubernetes_client.ApiClient(kubernetes_client.Configuration()))
             endpoints = self._sidecar.await_ready()
             self._terminal = Terminal(endpoints, os.environ.get(FOLDER))
@@ -174,7 +178,7 @@ class SimulatedLab(Lab):
         self._sidecar.close()
         self._terminal.close()
         atexit.unregister(self.close)
-        if IPython.get_ipython() is None:
+        if not has_shell():
             self._environment.restore()
 
     @classmethod
@@ -199,6 +203,8 @@ class ClusterLab(Lab):
     target = "eks"
 
     def __init__(self) -> None:
+        from kubernetes import config as kubernetes_config
+
         try:
             kubernetes_config.load_kube_config()
         except kubernetes_config.ConfigException as error:
@@ -220,6 +226,8 @@ class ClusterLab(Lab):
 
     def request_rows(self) -> list[dict[str, Any]]:
         """Always raises UsageError: a real cluster writes its audit log to CloudWatch."""
+        from kubernetes import config as kubernetes_config
+
         _, context = kubernetes_config.list_kube_config_contexts()
         name = context["context"]["cluster"].rpartition("/")[2]
         raise UsageError(

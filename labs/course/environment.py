@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-
-import boto3
+from typing import Any
 
 from labs.course.sidecar import Endpoints
 
@@ -40,13 +39,19 @@ class Environment:
         }
         self._before = {name: os.environ.get(name) for name in values}
         _set(values)
-        # boto3's default session keeps the credentials of the lab before.
-        boto3.setup_default_session()
+        _forget_session()
 
     def restore(self) -> None:
         """Put every variable back; once, since the user may change them after."""
         _set(self._before)
         self._before = {}
+        _forget_session()
+
+
+def _forget_session() -> None:
+    """boto3's default session keeps the credentials of the lab before; without boto3 loaded there is none."""
+    boto3: Any = sys.modules.get("boto3")
+    if boto3 is not None:
         boto3.DEFAULT_SESSION = None
 
 

@@ -14,8 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-import IPython
-
 from labs.errors import LabError, UsageError
 
 GONE: Final = (
@@ -66,6 +64,8 @@ class Cluster:
 
 def install() -> None:
     """In a notebook, explain every cell that fails from now on; elsewhere nothing. Harmless when done twice."""
+    import IPython
+
     shell = IPython.get_ipython()
     if shell is not None:
         shell.set_custom_exc((Exception, KeyboardInterrupt), explain)

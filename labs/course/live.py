@@ -6,8 +6,6 @@ import html
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from IPython.display import HTML, display
-
 from labs.course.notebook import is_interactive
 
 HUB_PREFIX = "JUPYTERHUB_SERVICE_PREFIX"
@@ -41,6 +39,8 @@ def show_link(url: str, environment: Mapping[str, str]) -> None:
     if not is_interactive():
         print(UNSEEN)
         return
+    from IPython.display import HTML, display
+
     address = html.escape(live_url(url, environment))
     text = "Open the live view of this lab's cluster (in a new tab)"
     display(HTML(f'<a href="{address}" target="_blank" rel="noopener">{text}</a>'))

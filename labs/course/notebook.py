@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import IPython
 from tqdm import tqdm
 
 SHOWN_AFTER_S = 1.0
@@ -15,7 +15,13 @@ SHOWN_AFTER_S = 1.0
 
 def is_interactive() -> bool:
     """Whether a person looks at this notebook: a Jupyter server names the session, papermill and nbval do not."""
-    return "JPY_SESSION_NAME" in os.environ and IPython.get_ipython() is not None
+    return "JPY_SESSION_NAME" in os.environ and has_shell()
+
+
+def has_shell() -> bool:
+    """Whether this is a notebook's kernel, or IPython's own prompt; without IPython loaded it is neither."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and ipython.get_ipython() is not None
 
 
 @contextmanager

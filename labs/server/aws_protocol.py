@@ -12,14 +12,14 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-import botocore.loaders
-import botocore.model
-
 from labs.errors import AwsError
+
+if TYPE_CHECKING:
+    import botocore.model
 
 SERIALIZATION = "SerializationException"
 UNZIPPED_MAX_BYTES = 10 * 1024 * 1024
@@ -39,6 +39,10 @@ class ServiceCodec:
     """Reads requests and writes answers of one service."""
 
     def __init__(self, service: str) -> None:
+        # With the first request for the service: a lab without one starts without them.
+        import botocore.loaders
+        import botocore.model
+
         loader = botocore.loaders.Loader()
         self.model = botocore.model.ServiceModel(loader.load_service_model(service, "service-2"))
         self.target_prefix: str = self.model.metadata.get("targetPrefix", "")

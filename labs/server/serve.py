@@ -105,6 +105,7 @@ async def _serve(options: Options) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    collect_rarely()
     # What may be refused comes first: a world takes a second to build.
     listeners = Listeners.open(options.port, options.aws_port)
     access = issue_access(options.directory, listeners.kubernetes_url)
@@ -181,7 +182,8 @@ async def open_doors(
 def collect_rarely() -> None:
     """Tell Python's collector that a world is long-lived data with few cycles.
 
-    Looking through a large store again and again would cost a third of the time and free next to nothing.
+    Looking through a large store again and again would cost a third of the time and free next to nothing. Called
+    before a world is built, and once more for what it then holds.
     """
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)

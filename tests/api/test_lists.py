@@ -37,6 +37,19 @@ def test_pages_of_a_selection_do_not_say_how_many_are_left(server: Server) -> No
     assert "remainingItemCount" not in page["metadata"]
 
 
+def test_pages_of_a_selection_hold_all_of_it_once(server: Server) -> None:
+    for number, name in enumerate("abcdefg"):
+        server.config_map(name, tier="xy"[number % 2])
+    found, token = [], ""
+    while True:
+        page = server.expect(200, "GET", f"{CONFIG_MAPS}?limit=2&labelSelector=tier%3Dx&continue={token}")
+        found.append(names(page))
+        token = page["metadata"].get("continue", "")
+        if not token:
+            break
+    assert found == [["a", "c"], ["e", "g"]]
+
+
 def test_an_old_token_is_expired_and_brings_one_that_goes_on(server: Server) -> None:
     for name in "abc":
         server.config_map(name)

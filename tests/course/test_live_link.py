@@ -36,7 +36,7 @@ def test_an_executed_notebook_keeps_no_link(capsys: pytest.CaptureFixture[str]) 
 def test_a_reader_gets_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
     monkeypatch.setattr(live, "is_interactive", lambda: True)
-    monkeypatch.setattr(live, "display", lambda html: shown.append(html.data))
+    monkeypatch.setattr("IPython.display.display", lambda html: shown.append(html.data))
     show_link(URL, {})
     assert len(shown) == 1
     assert f'href="{URL}"' in shown[0]

@@ -1,14 +1,15 @@
 from typing import Any
 
 import pytest
-from fleet import HOSTNAME, ScheduledCluster, node, pod, spread, term
+from fleet import HOSTNAME, ZONE, ScheduledCluster, node, pod, spread, term
 
+from labs.api.selectors import parse_label_selector
 from labs.controlplane.scheduler.attempt import feasible_nodes_wanted
 from labs.controlplane.scheduler.cache import Cache
 from labs.controlplane.scheduler.nodeinfo import parse_node
 from labs.controlplane.scheduler.podinfo import parse_pod
 from labs.controlplane.scheduler.scores import balanced_allocation, image_scores, least_allocated, normalised_image
-from labs.controlplane.scheduler.spread import normalised_spread
+from labs.controlplane.scheduler.spread import default_constraints, normalised_spread
 
 MIB = 1024 * 1024
 
@@ -118,3 +119,32 @@ def test_pods_of_a_service_spread_over_nodes_by_default() -> None:
     cluster.add(*(pod(f"p{index}", cpu="1m", memory="1Mi") for index in range(4)))
 
     assert len({cluster.node_of(f"p{index}") for index in range(4)}) == 4
+
+
+def test_pods_by_zone_are_kept_as_pods_and_nodes_change() -> None:
+    cache = Cache(lambda name: {})
+    for name, zone in (("n0", "a"), ("n1", "b"), ("n2", "b")):
+        cache.set_node(parse_node(node(name, zone)))
+    (constraint,) = default_constraints("shop", parse_label_selector("app=web"))[1:]
+
+    def by_zone() -> dict[str, int]:
+        group = cache.group((constraint.matcher,), counts_terminating=False)
+        return group.by_value(ZONE, cache.values_of(ZONE))
+
+    def put(uid: str, on: str, app: str = "web") -> None:
+        obj = pod(uid, app)
+        obj["metadata"]["uid"] = uid
+        cache.set_pod(parse_pod(obj).on_node(on))
+
+    assert by_zone() == {"a": 0, "b": 0}
+    put("p0", "n0")
+    put("p1", "n1")
+    put("p2", "n2")
+    put("other", "n2", app="db")
+    assert by_zone() == {"a": 1, "b": 2}
+    cache.remove_pod("p1")
+    put("p2", "n0")
+    assert by_zone() == {"a": 2, "b": 0}
+    cache.set_node(parse_node(node("n0", "c")))
+    put("p3", "n0")
+    assert by_zone() == {"c": 3, "b": 0}
