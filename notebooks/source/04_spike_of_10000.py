@@ -332,7 +332,8 @@ table.rename(columns="decision {}".format).round().astype(int)
 # ## Who noticed? And your prediction against the data
 #
 # The alarms' history says when each went off. The table puts your numbers beside what was seen: pods and nodes must be
-# exact to be a hit; the seconds may be 15 off, one look of the HPA.
+# exact to be a hit; the seconds may be 15 off, one look of the HPA. (They come from our looks every five seconds, so they
+# may be a little more than the bars above say.)
 
 # %%
 raised = {name: observe.alarm_after_s(name, first.started) for name in ("cpu", "p99", "errors")}
