@@ -242,7 +242,7 @@ for each in sorted(events, key=lambda event: event.last_timestamp):
 
 # %% [markdown]
 # Three things to see. Compare the two blows with the alarm's line: which of them crosses it? The unlucky (p99) wait much
-# longer for a minute while the average hardly moves. And the last bump: when the load is over the HPA takes pods away,
+# longer for a minute while the average moves little. And the last bump: when the load is over the HPA takes pods away,
 # five minutes later, as its rule says. Our frontend exits the moment it is told to, with requests in its hands: each
 # scale-down costs errors. Lab 03 shows the cure. Nobody attacked the shop here; it hurt itself.
 #
@@ -374,8 +374,8 @@ print("The same incident, to the second:", again.equals(journal))
 seen_again = labs.metric_frame(cloudwatch, [*counters, error_rate], start, second_lab.now())["error_percent"]
 spoke = {name: raised_at(name, zero) for name in ("shop-errors-steady", "shop-errors-now", "shop-burn-rate")}
 counts = {name: len(when) for name, when in spoke.items()}
-title = f"How often each alarm spoke: burn rate {counts['shop-burn-rate']}, one minute above 5 % "
-title += f"{counts['shop-errors-now']}, three of five minutes {counts['shop-errors-steady']}"
+title = f"Burn rate: {counts['shop-burn-rate']} alarms. 5 % in one minute: {counts['shop-errors-now']}. "
+title += f"5 % in three of five minutes: {counts['shop-errors-steady']}"
 made, _ = draw_alarms(seen_again, {"5 %": 5, "1.4 %: burn rate 14": 1.4}, spoke, times, title)
 alt = f"{title}. Error rate by minute with both thresholds, and below it a lane for each alarm with its times."
 labs.figures.show(made, alt, name="alarms_compared", directory=place)
