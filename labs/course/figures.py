@@ -187,7 +187,7 @@ def _draw_stack(ax: Axes, minutes: Minutes, layers: Sequence[tuple[str, pd.Serie
 
 def draw_replicas_and_nodes(ax: Axes, pods: pd.DataFrame, nodes: pd.DataFrame, zero: datetime) -> Axes:
     """Ready pods and ready nodes over time."""
-    ready_pods = count_ready(pods)
+    ready_pods = count_ready(pods, nodes)
     ready_nodes = nodes.groupby("time")["ready"].sum()
     for counts, colour, dashes, label in (
         (ready_pods, PODS, "-", "ready pods"),
