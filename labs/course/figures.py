@@ -23,7 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from labs.course.observe import LEAVING, NOT_READY, READY, STARTING
+from labs.course.observe import LEAVING, NOT_READY, READY, STARTING, count_ready
 from labs.course.palette import (
     AFTER,
     BEFORE,
@@ -187,7 +187,7 @@ def _draw_stack(ax: Axes, minutes: Minutes, layers: Sequence[tuple[str, pd.Serie
 
 def draw_replicas_and_nodes(ax: Axes, pods: pd.DataFrame, nodes: pd.DataFrame, zero: datetime) -> Axes:
     """Ready pods and ready nodes over time."""
-    ready_pods = pods["state"].eq(READY).groupby(pods["time"]).sum()
+    ready_pods = count_ready(pods, nodes)
     ready_nodes = nodes.groupby("time")["ready"].sum()
     for counts, colour, dashes, label in (
         (ready_pods, PODS, "-", "ready pods"),

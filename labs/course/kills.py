@@ -38,7 +38,7 @@ class Watched:
     @property
     def ready(self) -> pd.Series[int]:
         """How many pods were ready at each look."""
-        return count_ready(self.pods)
+        return count_ready(self.pods, self.nodes)
 
     @property
     def wanted(self) -> int:

@@ -43,8 +43,8 @@ def draw_moments(
     its program's first letter and a number, and keeps name and place from panel to panel. One that was not in the
     first panel has a thick edge, and one that is gone leaves an empty place.
     """
-    looks = [_at(pods, zero, second) for second in seconds]
-    fleets = [_at(nodes, zero, second) for second in seconds]
+    times = [nodes["time"][nodes["time"] <= zero + timedelta(seconds=second)].max() for second in seconds]
+    looks, fleets = ([frame[frame["time"] == time] for time in times] for frame in (pods, nodes))
     names = tile_names(name for look in looks for name in sorted(look["pod"]))
     places = _places(looks, fleets)
     columns = min(len(seconds) if len(seconds) <= COLUMNS_MAX else -(-len(seconds) // 2), COLUMNS_MAX)
@@ -83,13 +83,6 @@ def tile_names(pods: Iterable[str]) -> dict[str, str]:
             counts[letter] += 1
             names[pod] = f"{letter}{counts[letter]}"
     return names
-
-
-def _at(frame: pd.DataFrame, zero: datetime, second: int) -> pd.DataFrame:
-    """The rows of the last look at or before a moment."""
-    before = frame[frame["time"] <= zero + timedelta(seconds=second)]
-    latest: pd.DataFrame = before[before["time"] == before["time"].max()]
-    return latest
 
 
 def _places(looks: Sequence[pd.DataFrame], fleets: Sequence[pd.DataFrame]) -> dict[tuple[str, str], list[str]]:

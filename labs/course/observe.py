@@ -72,7 +72,7 @@ class Observer:
     @property
     def ready_pods(self) -> pd.Series[int]:
         """How many pods were ready at each look."""
-        return count_ready(self.pods)
+        return count_ready(self.pods, self.nodes)
 
     @property
     def ready_nodes(self) -> pd.Series[int]:
@@ -81,9 +81,10 @@ class Observer:
         return counts
 
 
-def count_ready(pods: pd.DataFrame) -> pd.Series[int]:
-    """How many of an Observer's pods were ready at each look."""
-    return pods["state"].eq(READY).astype(int).groupby(pods["time"]).sum()
+def count_ready(pods: pd.DataFrame, nodes: pd.DataFrame) -> pd.Series[int]:
+    """How many of an Observer's pods were ready at each look; one at which there was no pod is known by its nodes."""
+    counts = pods["state"].eq(READY).astype(int).groupby(pods["time"]).sum()
+    return counts.reindex(counts.index.union(pd.DatetimeIndex(nodes["time"].unique())), fill_value=0)
 
 
 def is_true(conditions: Any, type: str) -> bool:

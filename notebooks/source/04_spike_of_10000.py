@@ -255,9 +255,9 @@ view[((minutes["requests"] > 1.5 * normal["requests"]) | (minutes["failed"] > 0)
 # %% [markdown]
 # Look at the lowest panel before you read on: *when* did requests fail? We come back to it.
 #
-# And compare p99 with the slowest request. In a minute of a few thousand requests, one slow one in a hundred is more
-# than enough to hide a bad half minute. The slowest met pods that had just started: a **cold** pod computes its first
-# requests for longer (empty caches). More pods help, but not in their first second.
+# And compare p99 with the slowest request. The p99 leaves out the slowest hundredth: of a few thousand requests a minute
+# those are dozens, which is room enough to hide a bad half minute. The slowest met pods that had just started: a **cold**
+# pod computes its first requests for longer (empty caches). More pods help, but not in their first second.
 #
 # ## Each decision of the HPA, checked by hand
 #
@@ -332,7 +332,8 @@ table.rename(columns="decision {}".format).round().astype(int)
 # ## Who noticed? And your prediction against the data
 #
 # The alarms' history says when each went off. The table puts your numbers beside what was seen: pods and nodes must be
-# exact to be a hit; the seconds may be 15 off, one look of the HPA.
+# exact to be a hit; the seconds may be 15 off, one look of the HPA. (They come from our looks every five seconds, so they
+# may be a little more than the bars above say.)
 
 # %%
 raised = {name: observe.alarm_after_s(name, first.started) for name in ("cpu", "p99", "errors")}

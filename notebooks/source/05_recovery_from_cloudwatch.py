@@ -14,7 +14,7 @@
 #
 # **Time:** about 40 minutes, 20 of them for the four exercises. **Cost:** nothing on the simulated cluster; on
 # Amazon EKS (Kubernetes, run by AWS) about 0.60 US dollars an hour (control plane, two to four nodes, a load balancer, a
-# database), plus 0.10 US dollars a month for each of the ten metrics that the alarms look at. **You need:** nothing; the
+# database), plus 0.10 US dollars a month for each of the thirteen metrics that the alarms look at. **You need:** nothing; the
 # lab starts a cluster of its own.
 #
 # ## Parameters
@@ -73,22 +73,23 @@ print(f"{lab.now():%H:%M:%S}: the shop is up, behind the load balancer {balancer
 # A metric in CloudWatch is known by its name *and* its *dimensions*, and both must match exactly. Our load balancer's
 # metrics carry its name as the dimension `LoadBalancer`.
 #
-# The error rate is not a metric; it is a formula over three. The target (our frontend) can answer with an error
+# The error rate is not a metric; it is a formula over counters. The target (our frontend) can answer with an error
 # (`HTTPCode_Target_5XX_Count`; `5XX` are the HTTP statuses of a server that fails), and the load balancer can make one
 # itself when a target does not answer (`HTTPCode_ELB_5XX_Count`). A counter that would be zero is not published at
-# all, so `FILL(..., 0)` puts a zero there. The counters themselves need not be answered: `ReturnData` is False. The cell
-# shows one of the queries, as `get_metric_data` takes it.
+# all, so `FILL(..., 0)` puts a zero there. And a request for which there was no pod at all (answered with status 503) is
+# missing from `RequestCount`, so the formula adds it back. The counters themselves need not be answered: `ReturnData` is
+# False. The cell shows one of the queries, as `get_metric_data` takes it.
 
 # %%
-names = {"requests": "RequestCount", "target5": "HTTPCode_Target_5XX_Count", "elb5": "HTTPCode_ELB_5XX_Count"}
+names = {"requests": "RequestCount", "target5": "HTTPCode_Target_5XX_Count"}
+names |= {"elb5": "HTTPCode_ELB_5XX_Count", "elb503": "HTTPCode_ELB_503_Count"}
 counters = [balancer.query(id, metric, "Sum") | {"ReturnData": False} for id, metric in names.items()]
-formula = "100 * (FILL(target5, 0) + FILL(elb5, 0)) / requests"
+formula = "100 * (FILL(target5, 0) + FILL(elb5, 0)) / (requests + FILL(elb503, 0))"
 error_rate = {"Id": "error_percent", "Expression": formula, "Label": "error rate (%)"}
 counters[0]
 
 # %% [markdown]
-# The formula knows this query by its `Id`, and a number is made for each `Period` of 60 seconds. (A request for which there was no
-# pod at all is answered with status 503 and is not in `RequestCount`; lab 03 adds those.)
+# The formula knows this query by its `Id`, and a number is made for each `Period` of 60 seconds.
 #
 # Latency, the time until the answer, has no single number either. `p50` is the median: half of the requests were
 # faster. `p99` is the time that 99 of 100 requests stayed below: the experience of the unlucky one. The *average* says
@@ -209,7 +210,7 @@ healthy = labs.metric_query("healthy", "AWS/ApplicationELB", "HealthyHostCount",
 queries = [query | {"ReturnData": True} for query in counters] + [error_rate, *latencies, healthy]
 seen = labs.metric_frame(cloudwatch, queries, start, end).dropna(subset="requests")
 bad = seen[(seen["error_percent"] > 0.1) | (seen["p99"] > 1)]
-bad.set_index(bad.index.strftime("%H:%M")).round(2)
+bad.dropna(axis="columns", how="all").set_index(bad.index.strftime("%H:%M")).round(2)
 
 # %% [markdown]
 # `NaN` stands where nothing was published. `target5` and `elb5` already tell the two blows apart: when *frontend*
@@ -242,7 +243,7 @@ for each in sorted(events, key=lambda event: event.last_timestamp):
 
 # %% [markdown]
 # Three things to see. Compare the two blows with the alarm's line: which of them crosses it? The unlucky (p99) wait much
-# longer for a minute while the average hardly moves. And the last bump: when the load is over the HPA takes pods away,
+# longer for a minute while the average moves little. And the last bump: when the load is over the HPA takes pods away,
 # five minutes later, as its rule says. Our frontend exits the moment it is told to, with requests in its hands: each
 # scale-down costs errors. Lab 03 shows the cure. Nobody attacked the shop here; it hurt itself.
 #
@@ -374,8 +375,8 @@ print("The same incident, to the second:", again.equals(journal))
 seen_again = labs.metric_frame(cloudwatch, [*counters, error_rate], start, second_lab.now())["error_percent"]
 spoke = {name: raised_at(name, zero) for name in ("shop-errors-steady", "shop-errors-now", "shop-burn-rate")}
 counts = {name: len(when) for name, when in spoke.items()}
-title = f"How often each alarm spoke: burn rate {counts['shop-burn-rate']}, one minute above 5 % "
-title += f"{counts['shop-errors-now']}, three of five minutes {counts['shop-errors-steady']}"
+title = f"Burn rate: {counts['shop-burn-rate']} alarms. 5 % in one minute: {counts['shop-errors-now']}. "
+title += f"5 % in three of five minutes: {counts['shop-errors-steady']}"
 made, _ = draw_alarms(seen_again, {"5 %": 5, "1.4 %: burn rate 14": 1.4}, spoke, times, title)
 alt = f"{title}. Error rate by minute with both thresholds, and below it a lane for each alarm with its times."
 labs.figures.show(made, alt, name="alarms_compared", directory=place)

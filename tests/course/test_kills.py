@@ -37,7 +37,8 @@ def watched(ready_from_s: int, leaving_until_s: int = 0) -> Watched:
         state = READY if second >= ready_from_s else STARTING
         rows += look(second, READY, *([state] if second else []), *([LEAVING] if second < leaving_until_s else []))
     listed = [1] * 2 + [0] * (WATCHED_S - 2)
-    return Watched(AT, pd.DataFrame(rows), pd.DataFrame(), frozenset({"10.0.0.1"}), listed)
+    nodes = pd.DataFrame({"time": [AT + timedelta(seconds=second) for second in (-60, *range(WATCHED_S))]})
+    return Watched(AT, pd.DataFrame(rows), nodes, frozenset({"10.0.0.1"}), listed)
 
 
 def minutes(*error_percent: float) -> pd.DataFrame:
@@ -65,8 +66,16 @@ def test_recovery_is_the_end_of_the_last_bad_second_and_of_the_last_bad_minute()
 
 def test_where_nothing_was_bad_recovery_takes_no_time() -> None:
     calm = watched(0)
-    whole = Watched(AT, calm.pods[calm.pods["time"] != AT], calm.nodes, calm.killed, calm.listed)
+    pods, nodes = (frame[frame["time"] != AT] for frame in (calm.pods, calm.nodes))
+    whole = Watched(AT, pods, nodes, calm.killed, calm.listed)
     assert list(recovery_s(whole, minutes(0.0, 0.1), allowed_percent=0.1).values()) == [0, 0]
+
+
+def test_a_second_without_any_pod_counts_as_one_with_none_ready() -> None:
+    some = watched(0)
+    bare = Watched(AT, some.pods[some.pods["time"] != AT], some.nodes, some.killed, some.listed)
+    assert bare.ready[AT] == 0
+    assert recovery_s(bare, minutes(0.0), allowed_percent=0.1)["pods ready again (s)"] == 1
 
 
 def test_runs_are_drawn_on_one_scale_with_the_alarm_in_each() -> None:

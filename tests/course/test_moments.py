@@ -102,6 +102,12 @@ def test_no_state_is_told_by_its_colour_alone_and_the_legend_says_them_all() -> 
     assert legend.get_title().get_text() == "D db, W web"
 
 
+def test_a_moment_at_which_there_is_no_pod_is_shown_as_that() -> None:
+    later = PODS[PODS["time"] == PODS["time"].max()]
+    _, axes = draw_moments(later, NODES, MOMENTS, ZERO, "They come late")
+    assert [ax.get_title(loc="left") for ax in axes][:2] == ["5 s before: 0 ready, 1 node", "12 s: 0 ready, 1 node"]
+
+
 def test_one_program_needs_no_letters_explained_and_nobody_new_no_mark() -> None:
     alone = PODS[PODS["pod"].isin(["web-1-a"])]
     made, _ = draw_moments(alone, NODES, MOMENTS, ZERO, "One pod")
