@@ -17,11 +17,12 @@ from labs.api.fieldsets.applying import apply_configuration
 from labs.api.indexes import add_indexes
 from labs.api.metadata import validate_metadata, validate_metadata_update
 from labs.api.objects import clone
-from labs.api.resources import ResourceType
+from labs.api.resources import ResourceType, definition_of
 from labs.api.served import Served, VirtualResource
 from labs.api.store import Object, Store
 from labs.api.strategy import FieldError, Strategy, raise_invalid
 from labs.api.users import Requester
+from labs.api.zero_values import settle
 from labs.errors import ApiError
 from labs.sim.loop import Loop
 from labs.sim.streams import Streams
@@ -246,6 +247,9 @@ class ApiServer(Served):
             base["metadata"] = {key: metadata[key] for key in ("name", "namespace") if key in metadata}
         applied = apply_configuration(kind, base, config, manager, subresource, force=force, time=time)
         new = applied.object
+        definition = definition_of(kind)
+        if definition is not None and kind.custom is None:
+            settle(new, definition)
         new["metadata"]["resourceVersion"] = metadata.get("resourceVersion") or ""
         if live is None:
             made = self.create(

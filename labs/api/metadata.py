@@ -109,11 +109,16 @@ def _owner_problems(references: list[dict[str, Any]]) -> list[FieldError]:
     controllers = [item for item in references if item.get("controller")]
     for index, reference in enumerate(references):
         path = f"metadata.ownerReferences[{index}]"
-        for key in ("apiVersion", "kind", "name", "uid"):
-            if not reference.get(key):
-                problems.append(
-                    invalid(f"{path}.{key}", "", f"{'version' if key == 'apiVersion' else key} must not be empty")
-                )
+        version = reference.get("apiVersion") or ""
+        if version and (version.count("/") > 1 or version.endswith("/")):
+            problems.append(invalid(f"{path}.apiVersion", version, "must be <group>/<version> or <version>"))
+        problems += [
+            required(f"{path}.{key}", "must not be empty")
+            for key in ("apiVersion", "kind", "name", "uid")
+            if not reference.get(key)
+        ]
+        if version == "v1" and reference.get("kind") == "Event":
+            problems.append(invalid(path, reference, "/v1, Kind=Event is disallowed from being an owner"))
     if len(controllers) > 1:
         text = 'Only one reference can have Controller set to true. Found "true" in references for {} and {}'
         first, second = (f"{item.get('kind')}/{item.get('name')}" for item in controllers[:2])

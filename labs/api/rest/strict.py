@@ -18,6 +18,7 @@ from labs.api.rest.bodies import DoubledObject
 from labs.api.schemas import Definition, Field, definition
 from labs.api.store import Object
 from labs.api.strategy import invalid
+from labs.api.zero_values import settle
 from labs.errors import ApiError
 from labs.units import parse_rfc3339
 
@@ -68,16 +69,21 @@ class WrongType(ValueError):
         return f"unrecognized type: {self.go_type}"
 
 
-def check_fields(kind: ResourceType, obj: Object, field_validation: str) -> tuple[str, ...]:
+def check_fields(
+    kind: ResourceType, obj: Object, field_validation: str, *, is_applied: bool = False
+) -> tuple[str, ...]:
     """Warnings for fields that the kind does not have, by ``fieldValidation``.
 
-    Unknown fields are dropped. Raises 400 for wrong types, and in Strict for unknown and double fields.
+    Unknown fields are dropped, and zero values settled unless it is a configuration to apply, whose every field counts.
+    Raises 400 for wrong types, and in Strict for unknown and double fields.
     """
     subject = _subject(kind.kind, kind.version)
     try:
         problems = _strict_problems(kind, obj)
     except ValueError as error:
         raise errors.bad_request(f"{subject}: {error}") from None
+    if not is_applied:
+        settle_zeros(kind, obj)
     if not problems or field_validation == "Ignore":
         return ()
     if field_validation == "Strict":
@@ -108,11 +114,22 @@ def check_patched(
         raise _bad_patch(shown, error.conversion_text() if is_strategic else str(error)) from None
     except ValueError as error:
         raise _bad_patch(shown, str(error)) from None
+    settle_zeros(kind, obj)
     if not problems or field_validation == "Ignore":
         return ()
     if field_validation == "Strict":
         raise _bad_patch(shown, f"strict decoding error: {', '.join(problems)}")
     return tuple(problems)
+
+
+def settle_zeros(kind: ResourceType, obj: Object) -> None:
+    """What Go makes of a body's zero values; of a custom resource's in its metadata alone."""
+    if kind.custom is not None:
+        settle(obj["metadata"], kind.custom.definition.field("metadata").value)
+        return
+    root = definition(*kind.group_version_kind)
+    if root is not None:
+        settle(obj, root)
 
 
 def _bad_patch(shown: str, why: str) -> ApiError:

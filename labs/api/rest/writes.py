@@ -160,7 +160,7 @@ def _apply(api: ApiServer, request: Request, route: Route) -> Written:
         raise errors.bad_request(f"error decoding YAML: expected an object of kind {route.type.kind}")
     _check_configuration(route.type, applied)
     bodies.check_type(applied, route.type.api_version, route.type.kind)
-    warnings = check_fields(route.type, applied, options.field_validation)
+    warnings = check_fields(route.type, applied, options.field_validation, is_applied=True)
     applied["metadata"].setdefault("name", route.name)
     _fit_namespace(
         applied, route, "the namespace of the provided object does not match the namespace sent on the request"

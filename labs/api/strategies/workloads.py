@@ -125,7 +125,9 @@ def validate_template(spec: dict[str, Any], path: str, *, owner: str = "ReplicaS
     return problems
 
 
-def selector_problems(spec: dict[str, Any], empty_text: str) -> tuple[list[FieldError], list[FieldError]]:
+def selector_problems(
+    spec: dict[str, Any], empty_text: str, unreadable: str = "invalid label selector"
+) -> tuple[list[FieldError], list[FieldError]]:
     """Problems of the selector itself, and of the template's labels under it."""
     selector = spec.get("selector")
     labels = at(spec, "template", "metadata", "labels") or {}
@@ -137,7 +139,7 @@ def selector_problems(spec: dict[str, Any], empty_text: str) -> tuple[list[Field
         problems.append(invalid("spec.selector", selector, empty_text))
         return problems, []
     if problems:
-        return [*problems, invalid("spec.selector", selector, "invalid label selector")], []
+        return [*problems, invalid("spec.selector", selector, unreadable)], []
     return [], [] if selector_from_label_selector(selector).matches(labels) else [mismatch]
 
 
@@ -154,7 +156,7 @@ def _validate_deployment(obj: Object) -> list[FieldError]:
     deadline = spec.get("progressDeadlineSeconds")
     if deadline is not None:
         problems += not_negative(spec, "progressDeadlineSeconds", "spec")
-        if deadline <= spec.get("minReadySeconds", 0):
+        if deadline <= (spec.get("minReadySeconds") or 0):
             problems.append(invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds"))
     return problems
 
