@@ -52,6 +52,9 @@ SERVER_SET = (
     "selfLink",
 )
 
+NEVER_SET = ("deletionTimestamp", "deletionGracePeriodSeconds")
+"""What an update may not begin to say; what is there already, it cannot change."""
+
 Admission = Callable[["Attributes"], None]
 
 
@@ -134,6 +137,7 @@ class ApiServer(Served):
         strategy.prepare_for_create(new)
         name = metadata.get("name", "")
         raise_invalid(kind, name, validate_metadata(kind, metadata) + strategy.validate(new))
+        attributes.warnings.extend(strategy.warn(new))
         _admit(self.validating_admission, attributes)
         if self.store.get(resource, metadata.get("namespace", ""), name) is not None:
             raise errors.already_exists(resource, name)
@@ -208,9 +212,10 @@ class ApiServer(Served):
         _admit(self.admission, attributes)
         if not subresource:
             strategy.prepare_for_update(new, old)
-        if kind.has_generation and _specification(kind, new) != _specification(kind, old):
+        if kind.has_generation and subresource != "status" and _is_changed(kind, new, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         self._validate_update(kind, strategy, new, old, subresource)
+        attributes.warnings.extend(() if subresource else strategy.warn(new))
         _admit(self.validating_admission, attributes)
         if new == old or is_dry_run:
             return new
@@ -290,14 +295,15 @@ class ApiServer(Served):
         asked = after.get("resourceVersion")
         if asked in (None, "", "0"):
             if not kind.allows_unconditional_update and not subresource and asked is not None and asked != "":
-                raise_invalid(kind, before["name"], [MISSING_VERSION])
+                raise_invalid(kind, before["name"], [MISSING_VERSION], as_resource=True)
         elif asked != before["resourceVersion"]:
             raise errors.stale(kind.resource, before["name"])
         if after.get("uid") not in (None, "", before["uid"]):
             why = f"Precondition failed: UID in precondition: {after['uid']}, UID in object meta: {before['uid']}"
             raise errors.conflict(kind.resource, before["name"], why)
         for server_set in SERVER_SET:
-            after.pop(server_set, None)
+            if server_set in before or server_set not in NEVER_SET:
+                after.pop(server_set, None)
             if server_set in before:
                 after[server_set] = before[server_set]
         part = self.rules(kind).parts.get(subresource)
@@ -373,6 +379,13 @@ def _own_copy(obj: Object, subresource: str) -> Object:
 def _admit(plugins: list[Admission], attributes: Attributes) -> None:
     for plugin in plugins:
         plugin(attributes)
+
+
+def _is_changed(kind: ResourceType, new: Object, old: Object) -> bool:
+    """Whether metadata.generation rises; that of a Deployment also with its annotations."""
+    if kind.resource == "deployments.apps" and new["metadata"].get("annotations") != old["metadata"].get("annotations"):
+        return True
+    return bool(_specification(kind, new) != _specification(kind, old))
 
 
 def _specification(kind: ResourceType, obj: Object) -> Any:

@@ -21,8 +21,8 @@ OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 class Definition:
     """One type: the schema of an object, of a list's element or of a map's value.
 
-    ``name`` is the name of the Go type, empty for a type without one; ``full_name`` that of its definition. Every write walks these types, so each keeps
-    the fields that it was asked for.
+    ``name`` is the name of the Go type, empty for a type without one, ``full_name`` that of its definition.
+    Every write walks these types, so each keeps the fields that it was asked for.
     """
 
     name: str

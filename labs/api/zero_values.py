@@ -1,7 +1,7 @@
 """What Go writes of a field that nobody set, and leaves out of one that was set to nothing.
 
-A body is decoded into Go structs and encoded again: ``paused: false`` is gone, ``status: {}`` is there. Which of the two
-holds for a field follows from its Go type and JSON tag (``labs/api/data/zero_values.json.gz``).
+A body is decoded into Go structs and encoded again: ``paused: false`` is gone, ``status: {}`` is there. Which of the
+two holds for a field follows from its Go type and JSON tag (``labs/api/data/zero_values.json.gz``).
 """
 
 from __future__ import annotations

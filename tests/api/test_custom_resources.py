@@ -275,7 +275,7 @@ def test_a_status_that_somebody_spoils_is_made_good(served: Server) -> None:
         ),
         (
             {"versions": [{"name": "v1", "served": True, "storage": True}]},
-            "spec.validation.openAPIV3Schema",
+            "spec.versions[0].schema.openAPIV3Schema",
             "Required value",
         ),
         (

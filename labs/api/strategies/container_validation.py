@@ -52,7 +52,9 @@ def validate_containers(spec: dict[str, Any], volumes: Volumes, path: str) -> li
         if container.get("restartPolicy") == "Always":
             problems += validate_hooks_and_probes(container, spec, here)
         else:
-            problems += [forbidden(f"{here}.{key}", ONLY_SIDECARS) for key in OF_SIDECARS if container.get(key)]
+            problems += [
+                forbidden(f"{here}.{key}", ONLY_SIDECARS) for key in OF_SIDECARS if container.get(key) is not None
+            ]
             problems += _init_resize_policy(container.get("resizePolicy") or (), f"{here}.resizePolicy")
     return problems
 

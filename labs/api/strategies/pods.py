@@ -17,6 +17,7 @@ from labs.api.strategies.placement_validation import validate_tolerations
 from labs.api.strategies.pod_defaults import default_pod
 from labs.api.strategies.pod_validation import validate_pod_spec
 from labs.api.strategies.rules import not_negative
+from labs.api.strategies.warnings import warn_of_pod
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, required
 
 UPDATE_RULE = (
@@ -172,5 +173,6 @@ POD = Strategy(
     validate=_validate,
     validate_update=_validate_update,
     is_ratcheting=True,
+    warn=warn_of_pod,
     parts={"ephemeralcontainers": EPHEMERAL_CONTAINERS},
 )

@@ -17,6 +17,7 @@ from labs.api.strategies.service_validation import (
     needs_health_check,
     validate_service,
 )
+from labs.api.strategies.warnings import warn_of_service
 from labs.api.strategies.workloads import set_missing
 from labs.api.strategy import FieldError, Object, Strategy, invalid
 from labs.sim.streams import Streams
@@ -219,4 +220,5 @@ def service_strategy(store: Store, streams: Streams) -> Strategy:
         validate=allocator.check,
         validate_update=_validate_update,
         compares_first=True,
+        warn=warn_of_service,
     )

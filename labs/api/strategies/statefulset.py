@@ -14,6 +14,7 @@ from labs.api.strategies.claim_validation import validate_claim_spec
 from labs.api.strategies.pod_defaults import default_template
 from labs.api.strategies.rules import at_most_all, immutable, int_or_percent, name_in, not_negative, one_of
 from labs.api.strategies.storage import default_claim
+from labs.api.strategies.warnings import warn_of_template
 from labs.api.strategies.workloads import is_zero, selector_problems, set_missing, validate_pod_template
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required
 
@@ -116,6 +117,10 @@ def _validate_revision_update(new: Object, old: Object) -> list[FieldError]:
 
 
 STATEFUL_SET = Strategy(
-    default=_default, prepare_for_create=_prepare, validate=_validate, validate_update=_validate_update
+    default=_default,
+    prepare_for_create=_prepare,
+    validate=_validate,
+    validate_update=_validate_update,
+    warn=warn_of_template("spec", "template"),
 )
 CONTROLLER_REVISION = Strategy(validate=_validate_revision, validate_update=_validate_revision_update)

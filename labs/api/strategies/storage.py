@@ -25,6 +25,7 @@ from labs.api.strategies.placement_validation import validate_node_selector
 from labs.api.strategies.pod_defaults import canonical_amounts
 from labs.api.strategies.rules import immutable, name_in, one_of
 from labs.api.strategies.volume_sources import choose
+from labs.api.strategies.warnings import warn_of_driver
 from labs.api.strategies.workloads import set_missing
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required
 
@@ -57,7 +58,17 @@ def default_claim(obj: Object) -> None:
     status["phase"] = status.get("phase") or "Pending"
 
 
+def default_data_source(spec: dict[str, Any]) -> None:
+    """``NormalizeDataSources``: what one of the two references says, the other says too."""
+    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
+    if source is not None and reference is None:
+        spec["dataSourceRef"] = dict(source)
+    elif reference is not None and source is None and not reference.get("namespace"):
+        spec["dataSource"] = {key: reference[key] for key in ("apiGroup", "kind", "name") if key in reference}
+
+
 def _prepare_claim(obj: Object) -> None:
+    default_data_source(obj["spec"])
     obj["status"] = {"phase": "Pending"}
 
 
@@ -219,6 +230,7 @@ def _default_driver(obj: Object) -> None:
 PERSISTENT_VOLUME_CLAIM = Strategy(
     default=default_claim,
     prepare_for_create=_prepare_claim,
+    prepare_for_update=lambda new, old: default_data_source(new["spec"]),
     validate=_validate_claim,
     validate_update=_validate_claim_update,
 )
@@ -229,4 +241,4 @@ PERSISTENT_VOLUME = Strategy(
     validate_update=_validate_volume_update,
 )
 STORAGE_CLASS = Strategy(default=_default_class, validate=_validate_class, validate_update=_validate_class_update)
-CSI_DRIVER = Strategy(default=_default_driver)
+CSI_DRIVER = Strategy(default=_default_driver, warn=warn_of_driver)

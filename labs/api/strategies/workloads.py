@@ -21,6 +21,7 @@ from labs.api.strategies.rules import (
     label_selector,
     not_negative,
 )
+from labs.api.strategies.warnings import warn_of_template
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required
 
 DEFAULT_SURGE = "25%"
@@ -260,6 +261,7 @@ DEPLOYMENT = Strategy(
     prepare_for_create=_empty_status,
     validate=_validate_deployment,
     validate_update=_selector_is_immutable,
+    warn=warn_of_template("spec", "template"),
 )
 DAEMON_SET = Strategy(
     default=_default_daemon_set,
@@ -267,16 +269,21 @@ DAEMON_SET = Strategy(
     prepare_for_update=_count_template,
     validate=_validate_daemon_set,
     validate_update=_selector_is_immutable,
+    warn=warn_of_template("spec", "template"),
 )
 REPLICA_SET = Strategy(
     default=_default_replica_set,
     prepare_for_create=_replica_set_status,
     validate=_validate_replica_set,
     validate_update=_selector_is_immutable,
+    warn=warn_of_template("spec", "template"),
 )
 REPLICATION_CONTROLLER = Strategy(
     default=_default_replication_controller,
     prepare_for_create=_replica_set_status,
     validate=_validate_replication_controller,
+    warn=warn_of_template("spec", "template"),
 )
-POD_TEMPLATE = Strategy(default=_default_pod_template, validate=_validate_pod_template)
+POD_TEMPLATE = Strategy(
+    default=_default_pod_template, validate=_validate_pod_template, warn=warn_of_template("template")
+)
