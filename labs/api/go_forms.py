@@ -44,7 +44,8 @@ def go_form(type_name: str, value: Any) -> Any:
 def _fields(rows: Iterable[Row], value: dict[str, Any]) -> Iterable[tuple[str, Any]]:
     for go_name, wire_name, type_name, is_optional in rows:
         if not go_name:
-            yield from _fields(_types()[type_name], value)
+            inner = (value.get("metadata") or {}) if type_name == "v1.ObjectMeta" else value
+            yield from _fields(_types()[type_name], inner)
             continue
         item = value.get(wire_name)
         if not (is_optional and not item):

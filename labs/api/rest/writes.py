@@ -81,8 +81,6 @@ def _told(warnings: Iterable[str]) -> Iterator[list[str]]:
 def _fit_namespace(obj: Object, route: Route, message: str) -> None:
     metadata = obj["metadata"]
     if not route.type.is_namespaced:
-        if metadata.get("namespace"):
-            raise errors.bad_request("namespace is not allowed on this type")
         metadata.pop("namespace", None)
         return
     if metadata.get("namespace") not in (None, "", route.namespace):

@@ -22,7 +22,7 @@ from labs.api.strategies.claim_validation import (
 )
 from labs.api.strategies.persistent_sources import SOURCES
 from labs.api.strategies.placement_validation import validate_node_selector
-from labs.api.strategies.pod_defaults import canonical_amounts
+from labs.api.strategies.pod_defaults import canonical_amounts, default_sources
 from labs.api.strategies.rules import immutable, name_in, one_of
 from labs.api.strategies.volume_sources import choose
 from labs.api.strategies.warnings import warn_of_driver
@@ -109,8 +109,7 @@ def _default_volume(obj: Object) -> None:
     spec["volumeMode"] = spec.get("volumeMode") or "Filesystem"
     spec["persistentVolumeReclaimPolicy"] = spec.get("persistentVolumeReclaimPolicy") or "Retain"
     canonical_amounts(spec, "capacity")
-    if spec.get("hostPath") is not None:
-        set_missing(spec["hostPath"], type="")
+    default_sources(spec)
     status = obj["status"] = obj.get("status") or {}
     status["phase"] = status.get("phase") or "Pending"
 
