@@ -39,7 +39,8 @@ class ApiError(LabError):
     """A refusal in the form of a Kubernetes API server.
 
     ``details`` is the Status' ``details`` object (name, group, kind, causes, ...), or None. ``patience_s``: for how
-    long a server tries again by itself before it refuses a request so; it is not part of the answer.
+    long a server tries again by itself before it refuses a request so; it is not part of the answer. ``warnings`` are
+    told beside it.
     Source of the texts: kubernetes/apimachinery pkg/api/errors/errors.go.
     """
 
@@ -52,6 +53,7 @@ class ApiError(LabError):
         self.message = message
         self.details = details
         self.patience_s = patience_s
+        self.warnings: tuple[str, ...] = ()
 
     def status(self) -> dict[str, Any]:
         """The ``v1.Status`` object that goes over the wire."""

@@ -17,11 +17,12 @@ from labs.api.fieldsets.applying import apply_configuration
 from labs.api.indexes import add_indexes
 from labs.api.metadata import validate_metadata, validate_metadata_update
 from labs.api.objects import clone
-from labs.api.resources import ResourceType
+from labs.api.resources import ResourceType, definition_of
 from labs.api.served import Served, VirtualResource
 from labs.api.store import Object, Store
 from labs.api.strategy import FieldError, Strategy, raise_invalid
 from labs.api.users import Requester
+from labs.api.zero_values import settle
 from labs.errors import ApiError
 from labs.sim.loop import Loop
 from labs.sim.streams import Streams
@@ -50,6 +51,9 @@ SERVER_SET = (
     "resourceVersion",
     "selfLink",
 )
+
+NEVER_SET = ("deletionTimestamp", "deletionGracePeriodSeconds")
+"""What an update may not begin to say; what is there already, it cannot change."""
 
 Admission = Callable[["Attributes"], None]
 
@@ -133,6 +137,7 @@ class ApiServer(Served):
         strategy.prepare_for_create(new)
         name = metadata.get("name", "")
         raise_invalid(kind, name, validate_metadata(kind, metadata) + strategy.validate(new))
+        attributes.warnings.extend(strategy.warn(new))
         _admit(self.validating_admission, attributes)
         if self.store.get(resource, metadata.get("namespace", ""), name) is not None:
             raise errors.already_exists(resource, name)
@@ -207,9 +212,10 @@ class ApiServer(Served):
         _admit(self.admission, attributes)
         if not subresource:
             strategy.prepare_for_update(new, old)
-        if kind.has_generation and _specification(kind, new) != _specification(kind, old):
+        if kind.has_generation and subresource != "status" and _is_changed(kind, new, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         self._validate_update(kind, strategy, new, old, subresource)
+        attributes.warnings.extend(() if subresource else strategy.warn(new))
         _admit(self.validating_admission, attributes)
         if new == old or is_dry_run:
             return new
@@ -246,6 +252,9 @@ class ApiServer(Served):
             base["metadata"] = {key: metadata[key] for key in ("name", "namespace") if key in metadata}
         applied = apply_configuration(kind, base, config, manager, subresource, force=force, time=time)
         new = applied.object
+        definition = definition_of(kind)
+        if definition is not None and kind.custom is None:
+            settle(new, definition)
         new["metadata"]["resourceVersion"] = metadata.get("resourceVersion") or ""
         if live is None:
             made = self.create(
@@ -286,14 +295,15 @@ class ApiServer(Served):
         asked = after.get("resourceVersion")
         if asked in (None, "", "0"):
             if not kind.allows_unconditional_update and not subresource and asked is not None and asked != "":
-                raise_invalid(kind, before["name"], [MISSING_VERSION])
+                raise_invalid(kind, before["name"], [MISSING_VERSION], as_resource=True)
         elif asked != before["resourceVersion"]:
             raise errors.stale(kind.resource, before["name"])
         if after.get("uid") not in (None, "", before["uid"]):
             why = f"Precondition failed: UID in precondition: {after['uid']}, UID in object meta: {before['uid']}"
             raise errors.conflict(kind.resource, before["name"], why)
         for server_set in SERVER_SET:
-            after.pop(server_set, None)
+            if server_set in before or server_set not in NEVER_SET:
+                after.pop(server_set, None)
             if server_set in before:
                 after[server_set] = before[server_set]
         part = self.rules(kind).parts.get(subresource)
@@ -369,6 +379,13 @@ def _own_copy(obj: Object, subresource: str) -> Object:
 def _admit(plugins: list[Admission], attributes: Attributes) -> None:
     for plugin in plugins:
         plugin(attributes)
+
+
+def _is_changed(kind: ResourceType, new: Object, old: Object) -> bool:
+    """Whether metadata.generation rises; that of a Deployment also with its annotations."""
+    if kind.resource == "deployments.apps" and new["metadata"].get("annotations") != old["metadata"].get("annotations"):
+        return True
+    return bool(_specification(kind, new) != _specification(kind, old))
 
 
 def _specification(kind: ResourceType, obj: Object) -> Any:

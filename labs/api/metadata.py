@@ -13,6 +13,7 @@ from labs.api.resources import ResourceType
 from labs.api.strategy import FieldError, forbidden, invalid, required
 
 MAX_ANNOTATIONS_BYTES = 256 * 1024
+CHECKED_AGAIN = ("labels", "annotations", "ownerReferences", "finalizers", "generateName")
 STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 
 
@@ -49,7 +50,11 @@ def validate_metadata(kind: ResourceType, metadata: dict[str, Any]) -> list[Fiel
         problems.append(required("metadata.name", "name or generateName is required"))
     else:
         problems += [invalid("metadata.name", name, text) for text in rule(name)]
-    problems += validate_labels(metadata.get("labels"), "metadata.labels")
+    return problems + _common_problems(metadata)
+
+
+def _common_problems(metadata: dict[str, Any]) -> list[FieldError]:
+    problems = validate_labels(metadata.get("labels"), "metadata.labels")
     problems += validate_annotations(metadata.get("annotations"), "metadata.annotations")
     problems += _owner_problems(metadata.get("ownerReferences") or [])
     finalizers = metadata.get("finalizers") or []
@@ -68,10 +73,15 @@ def validate_metadata(kind: ResourceType, metadata: dict[str, Any]) -> list[Fiel
 def validate_metadata_update(kind: ResourceType, new: dict[str, Any], old: dict[str, Any]) -> list[FieldError]:
     """What ``ValidateObjectMetaUpdate`` finds wrong."""
     problems: list[FieldError] = []
-    if new is not old and any(new.get(key) != old.get(key) for key in ("labels", "annotations", "ownerReferences")):
-        problems += validate_labels(new.get("labels"), "metadata.labels")
-        problems += validate_annotations(new.get("annotations"), "metadata.annotations")
-        problems += _owner_problems(new.get("ownerReferences") or [])
+    if new is not old and any(new.get(key) != old.get(key) for key in CHECKED_AGAIN):
+        generate_name = new.get("generateName") or ""
+        problems += [invalid("metadata.generateName", generate_name, text) for text in path_segment(generate_name)]
+        problems += _common_problems(new)
+    problems += [
+        invalid(f"metadata.{key}", new[key], "field is immutable")
+        for key in ("deletionTimestamp", "deletionGracePeriodSeconds")
+        if new.get(key) is not None and key not in old
+    ]
     if "deletionTimestamp" in old:
         before = old.get("finalizers") or []
         added = [name for name in new.get("finalizers") or [] if name not in before]
@@ -109,11 +119,16 @@ def _owner_problems(references: list[dict[str, Any]]) -> list[FieldError]:
     controllers = [item for item in references if item.get("controller")]
     for index, reference in enumerate(references):
         path = f"metadata.ownerReferences[{index}]"
-        for key in ("apiVersion", "kind", "name", "uid"):
-            if not reference.get(key):
-                problems.append(
-                    invalid(f"{path}.{key}", "", f"{'version' if key == 'apiVersion' else key} must not be empty")
-                )
+        version = reference.get("apiVersion") or ""
+        if version and (version.count("/") > 1 or version.endswith("/")):
+            problems.append(invalid(f"{path}.apiVersion", version, "must be <group>/<version> or <version>"))
+        problems += [
+            required(f"{path}.{key}", "must not be empty")
+            for key in ("apiVersion", "kind", "name", "uid")
+            if not reference.get(key)
+        ]
+        if version == "v1" and reference.get("kind") == "Event":
+            problems.append(invalid(path, reference, "/v1, Kind=Event is disallowed from being an owner"))
     if len(controllers) > 1:
         text = 'Only one reference can have Controller set to true. Found "true" in references for {} and {}'
         first, second = (f"{item.get('kind')}/{item.get('name')}" for item in controllers[:2])

@@ -21,12 +21,13 @@ OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 class Definition:
     """One type: the schema of an object, of a list's element or of a map's value.
 
-    ``name`` is the name of the Go type, empty for a type without one. Every write walks these types, so each keeps
-    the fields that it was asked for.
+    ``name`` is the name of the Go type, empty for a type without one, ``full_name`` that of its definition.
+    Every write walks these types, so each keeps the fields that it was asked for.
     """
 
     name: str
     schema: Mapping[str, Any] = field(repr=False)
+    full_name: str = field(default="", repr=False)
     _fields: dict[str, Field] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def has_field(self, key: str) -> bool:
@@ -134,7 +135,7 @@ def _names() -> Mapping[tuple[str, str, str], str]:
 
 @cache
 def _named(name: str) -> Definition:
-    return Definition(name.rpartition(".")[2], definitions()[name])
+    return Definition(name.rpartition(".")[2], definitions()[name], name)
 
 
 def _resolved(schema: Mapping[str, Any]) -> Definition:

@@ -85,6 +85,10 @@ def _no_errors(obj: Object) -> list[FieldError]:
     return []
 
 
+def _no_warnings(obj: Object) -> list[str]:
+    return []
+
+
 def _no_update_errors(new: Object, old: Object) -> list[FieldError]:
     return []
 
@@ -111,6 +115,8 @@ class Strategy:
     validate: Callable[[Object], list[FieldError]] = _no_errors
     validate_update: Callable[[Object, Object], list[FieldError]] = _no_update_errors
     validate_status: Callable[[Object, Object], list[FieldError]] = _no_update_errors
+    warn: Callable[[Object], list[str]] = _no_warnings
+    """What a client is told of a new object, or of a changed one."""
     is_ratcheting: bool = False
     """``validate_update`` is the whole check of an update, and lets pass what was wrong before it."""
     compares_first: bool = False
@@ -118,18 +124,22 @@ class Strategy:
     """By subresource."""
 
 
-def raise_invalid(kind: ResourceType, name: str, problems: list[FieldError]) -> None:
-    """Raise 422 Invalid when there are problems; the text and causes are field.ErrorList's."""
+def raise_invalid(kind: ResourceType, name: str, problems: list[FieldError], *, as_resource: bool = False) -> None:
+    """Raise 422 Invalid when there are problems; the text and causes are field.ErrorList's.
+
+    ``as_resource``: the object is called by its resource, as upstream's store does, and not by its kind.
+    """
     if not problems:
         return
     problems = list(dict.fromkeys(problems))
     texts = [f"{problem.field}: {problem.message}" for problem in problems]
     joined = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
-    dotted = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
+    called = kind.plural if as_resource else kind.kind
+    dotted = f"{called}.{kind.group}" if kind.group else called
     details: dict[str, Any] = {"name": name} if name else {}
     if kind.group:
         details["group"] = kind.group
-    details["kind"] = kind.kind
+    details["kind"] = called
     details["causes"] = [
         {"reason": problem.reason, "message": problem.message, "field": problem.field} for problem in problems
     ]

@@ -303,12 +303,12 @@ def test_a_wrong_definition_is_refused(server: Server, change: Object, field: st
         ({"type": "object", "properties": {"a": {"type": "array"}}}, ".properties[a].items",
          "Required value: must be specified"),
         ({"type": "object", "properties": {"a": {"type": "integer", "default": "x"}}}, ".properties[a].default",
-         'Invalid value: "string": spec.versions[0].schema.openAPIV3Schema.properties[a].default in body must be of '
+         'Invalid value: "string": spec.validation.openAPIV3Schema.properties[a].default in body must be of '
          'type integer: "string"'),
         ({"type": "object", "anyOf": [{"required": ["a"], "type": "object"}]}, ".anyOf[0].type",
          "Forbidden: must be empty to be structural"),
         ({"type": "object", "oneOf": [{"properties": {"a": {"minimum": 1}}}]}, ".properties[a]",
-         "Required value: because it is defined in spec.versions[0].schema.openAPIV3Schema.oneOf[0].properties[a]"),
+         "Required value: because it is defined in spec.validation.openAPIV3Schema.oneOf[0].properties[a]"),
         ({"type": "object", "properties": {"a": {"type": "string", "pattern": "("}}}, ".properties[a].pattern", None),
         ({"type": "object", "properties": {"a": {"type": "object", "$ref": "#/x"}}}, ".properties[a].$ref",
          "Forbidden: $ref is not supported"),
@@ -319,7 +319,7 @@ def test_a_schema_that_is_not_structural_is_refused(
 ) -> None:
     body = definition({"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}})
     refused = server.expect(422, "POST", DEFINITIONS, body)
-    place = f"spec.versions[0].schema.openAPIV3Schema{field}"
+    place = f"spec.validation.openAPIV3Schema{field}"
     found = [cause["message"] for cause in refused["details"]["causes"] if cause["field"] == place]
     assert found if message is None else message in found
 

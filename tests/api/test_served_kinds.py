@@ -182,8 +182,8 @@ def test_a_pod_that_does_not_fit_its_runtime_class_is_refused(server: Server, sp
 
 
 def test_the_handler_of_a_runtime_class_stays(server: Server) -> None:
-    server.expect(201, "POST", RUNTIME_CLASSES, {"metadata": {"name": "kata"}, "handler": "kata"})
-    changed = {"metadata": {"name": "kata"}, "handler": "runc"}
+    made = server.expect(201, "POST", RUNTIME_CLASSES, {"metadata": {"name": "kata"}, "handler": "kata"})
+    changed = {**made, "handler": "runc"}
     refused = server.expect(422, "PUT", f"{RUNTIME_CLASSES}/kata", changed)
     assert refused["details"]["causes"][0]["field"] == "handler"
 

@@ -196,4 +196,4 @@ def test_a_budget_must_be_updated_by_version(server: Server) -> None:
     server.expect(201, "POST", path, body)
     refused = server.expect(422, "PUT", f"{path}/b", body)
     text = "metadata.resourceVersion: Invalid value: 0: must be specified for an update"
-    assert refused["message"] == f'PodDisruptionBudget.policy "b" is invalid: {text}'
+    assert refused["message"] == f'poddisruptionbudgets.policy "b" is invalid: {text}'

@@ -174,6 +174,8 @@ class Priorities:
         """Raises 403 for an unknown class or a second global default."""
         if attributes.type.resource == "priorityclasses.scheduling.k8s.io" and attributes.operation == "CREATE":
             self._check_default(attributes.object)
+        if attributes.type.resource == "pods" and attributes.operation == "UPDATE" and not attributes.subresource:
+            _keep_priority(attributes)
         if not _is_new_pod(attributes):
             return
         pod = attributes.object
@@ -225,9 +227,19 @@ _DEFAULT_TOLERATIONS: tuple[dict[str, Any], ...] = tuple(
 )
 
 
+def _keep_priority(attributes: Attributes) -> None:
+    """An update that says no priority keeps what admission has computed."""
+    assert attributes.old is not None
+    spec, before = attributes.object["spec"], attributes.old["spec"]
+    for key in ("priority", "preemptionPolicy"):
+        if spec.get(key) is None and before.get(key) is not None:
+            spec[key] = before[key]
+
+
 def tolerate_default_taints(attributes: Attributes) -> None:
     """DefaultTolerationSeconds: five minutes on a node that is not ready or unreachable."""
-    if not _is_new_pod(attributes):
+    is_changed_pod = attributes.type.resource == "pods" and attributes.operation == "UPDATE"
+    if not _is_new_pod(attributes) and not (is_changed_pod and not attributes.subresource):
         return
     spec = attributes.object["spec"]
     tolerations = list(spec.get("tolerations") or ())

@@ -19,6 +19,7 @@ from labs.api.strategy import FieldError, Object, Strategy, duplicate, forbidden
 COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
 MAX_SELECTABLE_FIELDS = 8
+PARTS = ("subresources", "schema", "additionalPrinterColumns", "selectableFields")
 APPROVED = "api-approved.kubernetes.io"
 PROTECTED_GROUPS = ("k8s.io", "kubernetes.io")
 REVIEW_VERSIONS = ("v1", "v1beta1")
@@ -109,14 +110,22 @@ def _spec_problems(spec: Mapping[str, Any]) -> Iterator[FieldError]:
             True,
             "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead",
         )
-    for index, version in enumerate(versions):
-        yield from _version_problems(version, f"spec.versions[{index}]")
+    whole, parts = _hoisted(versions)
+    for index, version in enumerate(parts):
+        yield from _label_problems(version, f"spec.versions[{index}]")
+        has_status = at(versions[index], "subresources", "status") is not None
+        yield from _part_problems(version, f"spec.versions[{index}]", "schema", has_status=has_status)
     found = [version.get("name") for version in versions]
     if len(set(found)) < len(found):
         yield invalid("spec.versions", versions, "must contain unique version names")
     if sum(bool(version.get("storage")) for version in versions) != 1:
         yield invalid("spec.versions", versions, "must have exactly one version marked as storage version")
+    first = (versions[0].get("name") or "") if versions else ""
+    if first and names.dns1035_label(first):
+        yield invalid("spec.version", first, ",".join(names.dns1035_label(first)))
     yield from _name_problems(spec["names"])
+    has_status = any(at(version, "subresources", "status") is not None for version in versions)
+    yield from _part_problems(whole, "spec", "validation", has_status=has_status)
     yield from _conversion_problems(spec["conversion"], "spec.conversion")
 
 
@@ -141,7 +150,20 @@ def _name_problems(found: Mapping[str, Any]) -> Iterator[FieldError]:
         yield invalid("spec.names.listKind", found["listKind"], "kind and listKind may not be the same")
 
 
-def _version_problems(version: Mapping[str, Any], path: str) -> Iterator[FieldError]:
+def _hoisted(versions: list[Mapping[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What all versions have alike, and each version without it: upstream's internal type holds that once.
+
+    Source: pkg/apis/apiextensions/v1/conversion.go.
+    """
+    alike = {
+        key: versions[0].get(key)
+        for key in PARTS
+        if versions and all(version.get(key) == versions[0].get(key) for version in versions)
+    }
+    return alike, [{key: value for key, value in version.items() if key not in alike} for version in versions]
+
+
+def _label_problems(version: Mapping[str, Any], path: str) -> Iterator[FieldError]:
     name = version.get("name") or ""
     if names.dns1035_label(name):
         yield invalid(f"{path}.name", name, ",".join(names.dns1035_label(name)))
@@ -151,17 +173,20 @@ def _version_problems(version: Mapping[str, Any], path: str) -> Iterator[FieldEr
     elif warning is not None and not 0 < len(warning) <= 256:
         text = "must be <= 256 characters long" if warning else "must not be an empty string"
         yield invalid(f"{path}.deprecationWarning", warning, text)
-    schema = at(version, "schema", "openAPIV3Schema")
+
+
+def _part_problems(holder: Mapping[str, Any], path: str, schema_key: str, *, has_status: bool) -> Iterator[FieldError]:
+    """The schema, subresources, columns and fields of a version, or of all of them."""
+    schema = at(holder, "schema", "openAPIV3Schema")
     if schema is not None:
-        has_status = at(version, "subresources", "status") is not None
-        yield from schema_problems(schema, f"{path}.schema.openAPIV3Schema", has_status=has_status)
-    scale = at(version, "subresources", "scale")
+        yield from schema_problems(schema, f"{path}.{schema_key}.openAPIV3Schema", has_status=has_status)
+    scale = at(holder, "subresources", "scale")
     if scale is not None:
         yield from _scale_problems(scale, f"{path}.subresources.scale")
-    for index, column in enumerate(version.get("additionalPrinterColumns") or ()):
+    for index, column in enumerate(holder.get("additionalPrinterColumns") or ()):
         yield from _column_problems(column, f"{path}.additionalPrinterColumns[{index}]")
-    if version.get("selectableFields"):
-        yield from _selectable_problems(version["selectableFields"], schema or {}, f"{path}.selectableFields")
+    if holder.get("selectableFields"):
+        yield from _selectable_problems(holder["selectableFields"], schema or {}, f"{path}.selectableFields")
 
 
 def _scale_problems(scale: Mapping[str, Any], path: str) -> Iterator[FieldError]:

@@ -12,69 +12,7 @@ from typing import Any
 
 from labs.api.fieldsets.sets import MEMBER, Trie
 from labs.api.schemas import Definition, Field
-
-ZERO_STRUCTS = {
-    "": ("metadata", "spec", "status"),
-    "PodTemplateSpec": ("metadata", "spec"),
-    "JobTemplateSpec": ("metadata", "spec"),
-    "DeploymentSpec": ("template", "strategy"),
-    "ReplicaSetSpec": ("template",),
-    "PodTemplate": ("template",),
-    "DaemonSetSpec": ("template", "updateStrategy"),
-    "StatefulSetSpec": ("template", "updateStrategy"),
-    "JobSpec": ("template",),
-    "CronJobSpec": ("jobTemplate",),
-    "PersistentVolumeClaimSpec": ("resources",),
-    "HorizontalPodAutoscalerSpec": ("scaleTargetRef",),
-    "ServiceStatus": ("loadBalancer",),
-    "IngressStatus": ("loadBalancer",),
-    "NodeStatus": ("daemonEndpoints", "nodeInfo"),
-    "NodeDaemonEndpoints": ("kubeletEndpoint",),
-    "Event": ("involvedObject", "source"),
-    "NetworkPolicySpec": ("podSelector",),
-}
-"""Fields of each type that are structs by value; the empty name stands for every kind's own fields."""
-
-ZERO_NULLS = {
-    "PodSpec": ("containers",),
-    "HorizontalPodAutoscalerStatus": ("currentMetrics",),
-    "EndpointSlice": ("endpoints", "ports"),
-    "Role": ("rules",),
-    "ClusterRole": ("rules",),
-    "LimitRangeSpec": ("limits",),
-    "Event": ("firstTimestamp", "lastTimestamp", "eventTime"),
-}
-"""Fields of each type that are null, not absent, in its zero value."""
-
-ZERO_NUMBERS = {
-    "PodDisruptionBudgetStatus": ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"),
-    "HorizontalPodAutoscalerStatus": ("desiredReplicas",),
-    "DaemonSetStatus": ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"),
-    "StatefulSetStatus": ("replicas", "availableReplicas"),
-    "ReplicaSetStatus": ("replicas",),
-    "ReplicationControllerStatus": ("replicas",),
-    "PriorityClass": ("value",),
-    "ControllerRevision": ("revision",),
-    "DaemonEndpoint": ("Port",),
-}
-"""Fields of each type that are 0, not absent, in its zero value."""
-
-ZERO_TEXTS = {
-    "NodeSystemInfo": (
-        "machineID",
-        "systemUUID",
-        "bootID",
-        "kernelVersion",
-        "osImage",
-        "containerRuntimeVersion",
-        "kubeletVersion",
-        "kubeProxyVersion",
-        "operatingSystem",
-        "architecture",
-    ),
-    "Event": ("reportingComponent", "reportingInstance"),
-}
-"""Fields of each type that are empty, not absent, in its zero value."""
+from labs.api.zero_values import zero_fields
 
 KEY_DEFAULTS = {"protocol": "TCP"}
 """Defaults of the fields that tell a list's items apart (``default`` in the published OpenAPI v3)."""
@@ -123,7 +61,7 @@ class Comparison:
     def _struct(
         self, old: Any, new: Any, owner: Definition, added: Trie, removed: Trie, *, is_root: bool = False
     ) -> None:
-        zero = _zero_fields(owner.name, bool(owner.schema), is_root)
+        zero = _zero_fields(owner.full_name, bool(owner.schema), is_root)
         was, now = old or {}, new or {}
         for key in {**was, **now}:
             before, after = was.get(key, _ABSENT), now.get(key, _ABSENT)
@@ -190,14 +128,10 @@ def _attach(element: str, above: Trie, below: Trie, added: Trie, removed: Trie) 
 
 
 @cache
-def _zero_fields(type_name: str, is_typed: bool, is_root: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {key: {} for key in ZERO_STRUCTS.get(type_name, ()) if type_name}
-    if is_root:
-        is_custom = is_typed and not type_name
-        found |= {key: {} for key in (("metadata",) if is_custom else ZERO_STRUCTS[""])}
-    found |= dict.fromkeys(ZERO_NULLS.get(type_name, ()))
-    found |= dict.fromkeys(ZERO_TEXTS.get(type_name, ()), "")
-    return found | dict.fromkeys(ZERO_NUMBERS.get(type_name, ()), 0)
+def _zero_fields(full_name: str, is_typed: bool, is_root: bool) -> dict[str, Any]:
+    if is_root and not full_name:
+        return {key: {} for key in (("metadata",) if is_typed else ("metadata", "spec", "status"))}
+    return dict(zero_fields(full_name))
 
 
 def _map(value: Any) -> dict[str, Any]:

@@ -92,4 +92,4 @@ def refusal(error: ApiError, warnings: Sequence[str] = ()) -> Response:
     if seconds:
         headers["Retry-After"] = str(seconds)
     patience_s = max(seconds, error.patience_s)
-    return Response(error.code, headers, encode(error.status()), tuple(warnings), patience_s)
+    return Response(error.code, headers, encode(error.status()), (*warnings, *error.warnings), patience_s)

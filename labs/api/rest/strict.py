@@ -12,12 +12,14 @@ from typing import Any
 
 from labs import errors
 from labs.api.crds.structural import prune
+from labs.api.go_names import go_place
 from labs.api.quantity import parse_quantity
 from labs.api.resources import ResourceType
 from labs.api.rest.bodies import DoubledObject
 from labs.api.schemas import Definition, Field, definition
 from labs.api.store import Object
 from labs.api.strategy import invalid
+from labs.api.zero_values import settle
 from labs.errors import ApiError
 from labs.units import parse_rfc3339
 
@@ -48,10 +50,22 @@ class _Findings:
 class WrongType(ValueError):
     """A value of a JSON type that its field cannot hold; the text is encoding/json's."""
 
-    def __init__(self, text: str, item: Any, go_type: str) -> None:
-        super().__init__(text)
+    def __init__(self, shown: str, owner: str, path: str, item: Any, go_type: str) -> None:
+        super().__init__(path)
+        self.shown = shown
+        self.owner = owner
+        self.path = path
         self.item = item
         self.go_type = go_type
+
+    def name_place(self, root: Definition) -> None:
+        """Say what is wrong, now that the type of the whole body is known."""
+        path, go_type = go_place(root, self.path)
+        if go_type.startswith("map[") and not self.go_type.startswith("map["):
+            go_type = go_type.partition("]")[2]
+        self.go_type = go_type or self.go_type
+        into = f"Go struct field {self.owner}.{path}" if self.owner else "Go value"
+        self.args = (f"json: cannot unmarshal {self.shown} into {into} of type {self.go_type}",)
 
     def conversion_text(self) -> str:
         """What apimachinery's converter says of it, which reads strategic merge patches."""
@@ -68,16 +82,21 @@ class WrongType(ValueError):
         return f"unrecognized type: {self.go_type}"
 
 
-def check_fields(kind: ResourceType, obj: Object, field_validation: str) -> tuple[str, ...]:
+def check_fields(
+    kind: ResourceType, obj: Object, field_validation: str, *, is_applied: bool = False
+) -> tuple[str, ...]:
     """Warnings for fields that the kind does not have, by ``fieldValidation``.
 
-    Unknown fields are dropped. Raises 400 for wrong types, and in Strict for unknown and double fields.
+    Unknown fields are dropped, and zero values settled unless it is a configuration to apply, whose every field counts.
+    Raises 400 for wrong types, and in Strict for unknown and double fields.
     """
     subject = _subject(kind.kind, kind.version)
     try:
         problems = _strict_problems(kind, obj)
     except ValueError as error:
         raise errors.bad_request(f"{subject}: {error}") from None
+    if not is_applied:
+        settle_zeros(kind, obj)
     if not problems or field_validation == "Ignore":
         return ()
     if field_validation == "Strict":
@@ -90,7 +109,7 @@ def check_body(group: str, version: str, kind: str, obj: Object) -> None:
     root = definition(group, version, kind)
     assert root is not None
     try:
-        _walk(obj, root, "", _Findings())
+        _walk_root(obj, root, _Findings())
     except ValueError as error:
         raise errors.bad_request(f"{_subject(kind, version)}: {error}") from None
 
@@ -108,11 +127,22 @@ def check_patched(
         raise _bad_patch(shown, error.conversion_text() if is_strategic else str(error)) from None
     except ValueError as error:
         raise _bad_patch(shown, str(error)) from None
+    settle_zeros(kind, obj)
     if not problems or field_validation == "Ignore":
         return ()
     if field_validation == "Strict":
         raise _bad_patch(shown, f"strict decoding error: {', '.join(problems)}")
     return tuple(problems)
+
+
+def settle_zeros(kind: ResourceType, obj: Object) -> None:
+    """What Go makes of a body's zero values; of a custom resource's in its metadata alone."""
+    if kind.custom is not None:
+        settle(obj["metadata"], kind.custom.definition.field("metadata").value)
+        return
+    root = definition(*kind.group_version_kind)
+    if root is not None:
+        settle(obj, root)
 
 
 def _bad_patch(shown: str, why: str) -> ApiError:
@@ -138,7 +168,7 @@ def _strict_problems(kind: ResourceType, obj: Object) -> list[str]:
     elif root is None:
         _find_doubles(obj, "", findings)
     else:
-        _walk(obj, root, "", findings)
+        _walk_root(obj, root, findings)
     doubles = [f'duplicate field "{path}"' for path in findings.double]
     return [*doubles, *(f'unknown field "{path}"' for path in findings.unknown)]
 
@@ -148,8 +178,13 @@ def _check_custom(kind: ResourceType, obj: Object, findings: _Findings) -> None:
     assert kind.custom is not None
     _find_doubles(obj, "", findings)
     findings.unknown += prune(obj, kind.custom.schema)
+    known = kind.custom.definition
     metadata = _Findings()
-    _walk(obj["metadata"], kind.custom.definition.field("metadata").value, "metadata", metadata)
+    try:
+        _walk(obj["metadata"], known.field("metadata").value, "metadata", metadata)
+    except WrongType as error:
+        error.name_place(known)
+        raise
     findings.unknown += metadata.unknown
 
 
@@ -162,6 +197,14 @@ def _find_doubles(value: Any, path: str, findings: _Findings) -> None:
         _find_doubles(item, f"{path}.{key}" if path else key, findings)
     if isinstance(value, DoubledObject):
         findings.double += [f"{path}.{key}" if path else key for key in value.doubles]
+
+
+def _walk_root(obj: Object, root: Definition, findings: _Findings) -> None:
+    try:
+        _walk(obj, root, "", findings)
+    except WrongType as error:
+        error.name_place(root)
+        raise
 
 
 def _walk(value: Any, owner: Definition, path: str, findings: _Findings) -> None:
@@ -286,15 +329,17 @@ def _check_type(item: Any, target: Definition, place: Field | None, owner: Defin
     types = _types(target.schema)
     if target.schema.get("format") == "byte" and isinstance(item, str):
         _check_base64(item)
-    if not types or any(_fits(item, name) for name in types):
+    if not types or (any(_fits(item, name) for name in types) and not _overflows(item, target)):
         return
-    dotted = "".join(_without_indexes(path))
-    into = f"Go struct field {owner.name}.{dotted}" if owner.name else "Go value"
     shown = _json_name(item)
     if shown == "number" and types[0] == "integer":
         shown = f"number {item}"
-    go_type = _go_type(target, place)
-    raise WrongType(f"json: cannot unmarshal {shown} into {into} of type {go_type}", item, go_type)
+    raise WrongType(shown, owner.name, path, item, _go_type(target, place))
+
+
+def _overflows(item: Any, target: Definition) -> bool:
+    bits = {"int32": 31, "int64": 63}.get(target.schema.get("format", ""))
+    return bits is not None and isinstance(item, int) and not -(2**bits) <= item < 2**bits
 
 
 def _check_base64(text: str) -> None:

@@ -5,6 +5,8 @@ Source: kubernetes/apiserver pkg/endpoints/handlers/{create,update,patch,delete}
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,24 +54,33 @@ def create(api: ApiServer, request: Request, route: Route) -> Written:
     obj = bodies.decode(request, route.type)
     warnings = check_fields(route.type, obj, options.field_validation)
     _fit_namespace(obj, route, "the namespace of the provided object does not match the namespace sent on the request")
-    warned: list[str] = []
-    stored = api.create(
-        route.type.resource,
-        to_stored(route.type, obj),
-        kind=written_kind(route.type),
-        user=request.user,
-        manager=options.manager,
-        is_dry_run=options.is_dry_run,
-        warnings=warned,
-    )
-    return Written(stored, 201, (*warnings, *warned))
+    with _told(warnings) as warned:
+        stored = api.create(
+            route.type.resource,
+            to_stored(route.type, obj),
+            kind=written_kind(route.type),
+            user=request.user,
+            manager=options.manager,
+            is_dry_run=options.is_dry_run,
+            warnings=warned,
+        )
+    return Written(stored, 201, tuple(warned))
+
+
+@contextmanager
+def _told(warnings: Iterable[str]) -> Iterator[list[str]]:
+    """What a write warns of, which a client is told also when the write is refused."""
+    warned = list(warnings)
+    try:
+        yield warned
+    except ApiError as error:
+        error.warnings = tuple(warned)
+        raise
 
 
 def _fit_namespace(obj: Object, route: Route, message: str) -> None:
     metadata = obj["metadata"]
     if not route.type.is_namespaced:
-        if metadata.get("namespace"):
-            raise errors.bad_request("namespace is not allowed on this type")
         metadata.pop("namespace", None)
         return
     if metadata.get("namespace") not in (None, "", route.namespace):
@@ -92,18 +103,18 @@ def update(api: ApiServer, request: Request, route: Route) -> Written:
     is_new = api.store.get(route.type.resource, route.namespace, route.name) is None
     if not is_new and not route.type.allows_unconditional_update and not obj["metadata"].get("resourceVersion"):
         obj["metadata"]["resourceVersion"] = "0"
-    warned: list[str] = []
-    stored = api.update(
-        route.type.resource,
-        to_stored(route.type, obj),
-        kind=written_kind(route.type),
-        subresource=route.subresource,
-        user=request.user,
-        manager=options.manager,
-        is_dry_run=options.is_dry_run,
-        warnings=warned,
-    )
-    return Written(stored, 201 if is_new else 200, (*warnings, *warned))
+    with _told(warnings) as warned:
+        stored = api.update(
+            route.type.resource,
+            to_stored(route.type, obj),
+            kind=written_kind(route.type),
+            subresource=route.subresource,
+            user=request.user,
+            manager=options.manager,
+            is_dry_run=options.is_dry_run,
+            warnings=warned,
+        )
+    return Written(stored, 201 if is_new else 200, tuple(warned))
 
 
 def patch(api: ApiServer, request: Request, route: Route) -> Written:
@@ -120,18 +131,18 @@ def patch(api: ApiServer, request: Request, route: Route) -> Written:
         route.type, new, options.field_validation, result.shown, result.doubles, is_strategic=is_strategic
     )
     _check_identity(new, route)
-    warned: list[str] = []
-    stored = api.update(
-        route.type.resource,
-        to_stored(route.type, new),
-        kind=written_kind(route.type),
-        subresource=route.subresource,
-        user=request.user,
-        manager=options.manager,
-        is_dry_run=options.is_dry_run,
-        warnings=warned,
-    )
-    return Written(stored, 200, (*warnings, *warned))
+    with _told(warnings) as warned:
+        stored = api.update(
+            route.type.resource,
+            to_stored(route.type, new),
+            kind=written_kind(route.type),
+            subresource=route.subresource,
+            user=request.user,
+            manager=options.manager,
+            is_dry_run=options.is_dry_run,
+            warnings=warned,
+        )
+    return Written(stored, 200, tuple(warned))
 
 
 def _check_name(obj: Object, route: Route) -> None:
@@ -160,25 +171,25 @@ def _apply(api: ApiServer, request: Request, route: Route) -> Written:
         raise errors.bad_request(f"error decoding YAML: expected an object of kind {route.type.kind}")
     _check_configuration(route.type, applied)
     bodies.check_type(applied, route.type.api_version, route.type.kind)
-    warnings = check_fields(route.type, applied, options.field_validation)
+    warnings = check_fields(route.type, applied, options.field_validation, is_applied=True)
     applied["metadata"].setdefault("name", route.name)
     _fit_namespace(
         applied, route, "the namespace of the provided object does not match the namespace sent on the request"
     )
     _check_identity(applied, route)
-    warned: list[str] = []
-    stored, is_new = api.apply(
-        route.type.resource,
-        to_stored(route.type, applied),
-        kind=written_kind(route.type),
-        subresource=route.subresource,
-        user=request.user,
-        manager=options.manager,
-        force=options.force,
-        is_dry_run=options.is_dry_run,
-        warnings=warned,
-    )
-    return Written(stored, 201 if is_new else 200, (*warnings, *warned))
+    with _told(warnings) as warned:
+        stored, is_new = api.apply(
+            route.type.resource,
+            to_stored(route.type, applied),
+            kind=written_kind(route.type),
+            subresource=route.subresource,
+            user=request.user,
+            manager=options.manager,
+            force=options.force,
+            is_dry_run=options.is_dry_run,
+            warnings=warned,
+        )
+    return Written(stored, 201 if is_new else 200, tuple(warned))
 
 
 def _check_configuration(kind: ResourceType, applied: Object) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from labs.api.metadata import path_segment
 from labs.api.quantity import parse_quantity
 from labs.api.strategies.pod_defaults import canonical
-from labs.api.strategies.rules import label_selector
 from labs.api.strategies.workloads import set_missing
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required
 
@@ -109,20 +108,25 @@ def _target_reference(reference: dict[str, Any], path: str, *, needs_group: bool
     return [*problems, invalid(f"{path}.apiVersion", version, text)] if text else problems
 
 
+CHECKED_SOURCES = ("Object", "External", "Pods", "Resource", "ContainerResource")
+"""In the order in which upstream looks at them; only the first that is given is checked."""
+
+
 def _metric(metric: dict[str, Any], path: str) -> list[FieldError]:
     source_type = metric.get("type") or ""
-    if not source_type:
-        return [required(f"{path}.type", "must specify a metric source type")]
+    problems = [] if source_type else [required(f"{path}.type", "must specify a metric source type")]
     if source_type not in SOURCES:
-        return [not_supported(f"{path}.type", source_type, sorted(SOURCES))]
-    key = SOURCES[source_type]
-    problems: list[FieldError] = []
-    if metric.get(key) is None:
+        problems.append(not_supported(f"{path}.type", source_type, sorted(SOURCES)))
+    given = [name for name in CHECKED_SOURCES if metric.get(SOURCES[name]) is not None]
+    if given:
+        first = SOURCES[given[0]]
+        problems += _source(given[0], metric[first], f"{path}.{first}")
+    key = SOURCES.get(source_type, "")
+    if key and metric.get(key) is None:
         problems.append(required(f"{path}.{key}", "must populate information for the given metric source"))
-    for other in SOURCES.values():
-        if other != key and metric.get(other) is not None:
-            problems.append(forbidden(f"{path}.{other}", "must populate the given metric source only"))
-    return problems if problems else _source(source_type, metric[key], f"{path}.{key}")
+    others = [SOURCES[name] for name in given if SOURCES[name] != key] if len(given) != 1 else []
+    text = "must populate the given metric source only"
+    return problems + [forbidden(f"{path}.{other}", text) for other in others]
 
 
 def _source(type: str, source: dict[str, Any], path: str) -> list[FieldError]:
@@ -138,7 +142,6 @@ def _source(type: str, source: dict[str, Any], path: str) -> list[FieldError]:
     if type == "Object":
         problems += _target_reference(source.get("describedObject") or {}, f"{path}.describedObject", needs_group=False)
     problems += _path_name(metric, "name", f"{path}.metric", "must specify a metric name")
-    problems += label_selector(metric.get("selector"), f"{path}.metric.selector")
     return problems + _target(target, path) + _value_target(type, target, path)
 
 
@@ -147,7 +150,7 @@ def _target(target: dict[str, Any], path: str) -> list[FieldError]:
     target_type = target.get("type") or ""
     if not target_type:
         problems.append(required(f"{path}.target.type", "must specify a metric target type"))
-    elif target_type not in ("Utilization", "Value", "AverageValue"):
+    if target_type not in ("Utilization", "Value", "AverageValue"):
         problems.append(
             invalid(f"{path}.target.type", target_type, "must be either Utilization, Value, or AverageValue")
         )
@@ -186,7 +189,7 @@ def _value_target(type: str, target: dict[str, Any], path: str) -> list[FieldErr
             if type == "External"
             else "must set either a target value or averageValue"
         )
-        return [required(f"{path}.target.{'value' if type == 'External' else 'averageValue'}", what)]
+        return [required(f"{path}.target.averageValue", what)]
     return []
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from labs.api.go_forms import go_form
 from labs.api.objects import at
 from labs.api.selectors import selector_from_label_selector
 from labs.api.strategies.job_policies import validate_failure_policy
 from labs.api.strategies.pod_defaults import default_template
 from labs.api.strategies.rules import immutable, label_selector, not_negative
+from labs.api.strategies.warnings import warn_of_template
 from labs.api.strategies.workloads import MISMATCH, set_missing, validate_pod_template
 from labs.api.strategy import FieldError, Object, Strategy, invalid, not_supported, required
 
@@ -127,10 +129,10 @@ def _template_problems(spec: dict[str, Any], path: str) -> list[FieldError]:
 
 def _selector_problems(spec: dict[str, Any]) -> list[FieldError]:
     selector = spec.get("selector")
+    labels = at(spec, "template", "metadata", "labels")
     if selector is None:
-        return [required("spec.selector")]
+        return [required("spec.selector"), invalid("spec.template.metadata.labels", labels, MISMATCH)]
     problems = label_selector(selector, "spec.selector")
-    labels = at(spec, "template", "metadata", "labels") or {}
     if not problems and not selector_from_label_selector(selector).matches(labels):
         problems.append(invalid("spec.template.metadata.labels", labels, MISMATCH))
     return problems
@@ -145,7 +147,8 @@ def _validate_job_update(new: Object, old: Object) -> list[FieldError]:
     for key in ("selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "manualSelector"):
         problems += immutable(new["spec"], old["spec"], key, "spec")
     if new["spec"].get("template") != old["spec"].get("template") and not _may_change_template(old):
-        problems.append(invalid("spec.template", new["spec"].get("template"), "field is immutable"))
+        shown = go_form("core.PodTemplateSpec", new["spec"].get("template"))
+        problems.append(invalid("spec.template", shown, "field is immutable"))
     return problems
 
 
@@ -159,4 +162,5 @@ JOB = Strategy(
     prepare_for_create=_prepare_job,
     validate=_validate_job,
     validate_update=_validate_job_update,
+    warn=warn_of_template("spec", "template"),
 )

@@ -105,7 +105,7 @@ def signer_name(name: str, path: str) -> list[FieldError]:
         return [required(path)]
     domain, slash, rest = name.partition("/")
     if not slash or "/" in rest:
-        return [invalid(path, name, 'must be a fully qualified domain and path of the form "example.com/signer-name"')]
+        return [invalid(path, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'")]
     problems = [
         invalid(path, domain, f'validating label "{label}": {text}')
         for label in domain.split(".")

@@ -16,6 +16,7 @@ from labs.api.strategies.rules import NOT_NEGATIVE, label_map, label_selector, n
 from labs.api.strategy import FieldError, forbidden, invalid, not_supported, required
 
 ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+REFERENCE = ("apiGroup", "kind", "name")
 VOLUME_MODES = ("Block", "Filesystem")
 
 
@@ -59,9 +60,8 @@ def _data_sources(spec: dict[str, Any], path: str) -> list[FieldError]:
         if source is not None:
             text = "may not be specified when dataSourceRef.namespace is specified"
             problems.append(invalid(path, f"{path}.dataSource", text))
-    elif source is not None and reference is not None:
-        if any(source.get(key) != reference.get(key) for key in ("apiGroup", "kind", "name")):
-            problems.append(invalid(path, f"{path}.dataSource", "must match dataSourceRef"))
+    elif source and reference and any(source.get(key) != reference.get(key) for key in REFERENCE):
+        problems.append(invalid(path, f"{path}.dataSource", "must match dataSourceRef"))
     return problems
 
 

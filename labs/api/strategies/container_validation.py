@@ -16,7 +16,7 @@ from labs.api.strategies.probe_validation import port_number, validate_hooks_and
 from labs.api.strategies.resource_validation import validate_resources
 from labs.api.strategies.rules import one_of
 from labs.api.strategies.security_validation import validate_security_context
-from labs.api.strategy import FieldError, duplicate, forbidden, invalid, not_supported, required
+from labs.api.strategy import FieldError, duplicate, forbidden, invalid, not_found, not_supported, required
 
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
@@ -26,6 +26,21 @@ RESIZE_POLICIES = ("NotRequired", "RestartContainer")
 RESTART_POLICIES = ("Always", "Never", "OnFailure")
 RESTART_ACTIONS = ("Restart", "RestartAllContainers")
 OF_SIDECARS = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle")
+NOT_OF_EPHEMERAL = (
+    "ports",
+    "resources",
+    "resizePolicy",
+    "restartPolicy",
+    "restartPolicyRules",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "lifecycle",
+)
+"""Fields of a container that an ephemeral one may not set, in the order of its Go type."""
+
+OF_NONE_EPHEMERAL = "cannot be set for an Ephemeral Container"
 ONLY_SIDECARS = "may not be set for init containers without restartPolicy=Always"
 
 
@@ -52,8 +67,32 @@ def validate_containers(spec: dict[str, Any], volumes: Volumes, path: str) -> li
         if container.get("restartPolicy") == "Always":
             problems += validate_hooks_and_probes(container, spec, here)
         else:
-            problems += [forbidden(f"{here}.{key}", ONLY_SIDECARS) for key in OF_SIDECARS if container.get(key)]
+            problems += [
+                forbidden(f"{here}.{key}", ONLY_SIDECARS) for key in OF_SIDECARS if container.get(key) is not None
+            ]
             problems += _init_resize_policy(container.get("resizePolicy") or (), f"{here}.resizePolicy")
+    return problems
+
+
+def validate_ephemeral(spec: dict[str, Any], volumes: Volumes, path: str) -> list[FieldError]:
+    """``validateEphemeralContainers``: they have names of their own and little else."""
+    others = {item.get("name") or "" for key in ("containers", "initContainers") for item in spec.get(key) or ()}
+    seen = set(others)
+    problems: list[FieldError] = []
+    for index, container in enumerate(spec.get("ephemeralContainers") or ()):
+        here = f"{path}[{index}]"
+        problems += validate_container(container, volumes, here, spec) + padded_image(container, here)
+        problems += _unique_name(container, seen, here)
+        target = container.get("targetContainerName")
+        if target and target not in others:
+            problems.append(not_found(f"{here}.targetContainerName", target))
+        given = [key for key in NOT_OF_EPHEMERAL if container.get(key) not in (None, {})]
+        given += [key for key in PROBES if container.get(key) == {}]
+        problems += [forbidden(f"{here}.{key}", OF_NONE_EPHEMERAL) for key in NOT_OF_EPHEMERAL if key in given]
+        for place, mount in enumerate(container.get("volumeMounts") or ()):
+            for key in ("subPath", "subPathExpr"):
+                if mount.get(key):
+                    problems.append(forbidden(f"{here}.volumeMounts[{place}].{key}", OF_NONE_EPHEMERAL))
     return problems
 
 

@@ -10,18 +10,18 @@ import base64
 from typing import Any
 
 from labs.api import gojson, names
-from labs.api.fieldsets.compare import ZERO_TEXTS
 from labs.api.strategies.pod_defaults import canonical_amounts
 from labs.api.strategies.rules import one_of
 from labs.api.strategies.workloads import set_missing
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, required, too_long
+from labs.api.zero_values import zero_fields
 
 MAX_DATA_BYTES = 1024 * 1024
 NAME_LABEL = "kubernetes.io/metadata.name"
 ACCOUNT_NAME = "kubernetes.io/service-account.name"
 REGISTRY_KEYS = {"kubernetes.io/dockercfg": ".dockercfg", "kubernetes.io/dockerconfigjson": ".dockerconfigjson"}
 FROZEN = "field is immutable when `immutable` is set"
-NODE_INFO = ZERO_TEXTS["NodeSystemInfo"]
+NODE_INFO = tuple(zero_fields("io.k8s.api.core.v1.NodeSystemInfo"))
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 

@@ -8,22 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from labs.api.strategies.container_validation import padded_image, validate_container
+from labs.api.strategies.container_validation import validate_ephemeral
 from labs.api.strategies.volume_validation import validate_volumes
-from labs.api.strategy import FieldError, Object, Part, duplicate, forbidden, not_found
+from labs.api.strategy import FieldError, Object, Part, forbidden
 
 PATH = "spec.ephemeralContainers"
-NOT_OF_EPHEMERAL = (
-    "lifecycle",
-    "livenessProbe",
-    "ports",
-    "readinessProbe",
-    "resizePolicy",
-    "resources",
-    "restartPolicy",
-    "startupProbe",
-)
-"""Fields of a container that an ephemeral one may not set, in order of name."""
 
 
 def _merge(sent: Object, old: Object) -> Object:
@@ -36,28 +25,7 @@ def _validate(new: Object, old: Object) -> list[FieldError]:
     spec = new["spec"]
     problems = _changes(spec.get("ephemeralContainers") or [], old["spec"].get("ephemeralContainers") or [])
     volumes, _ = validate_volumes(spec.get("volumes") or (), "spec.volumes")
-    others = {item["name"] for key in ("containers", "initContainers") for item in spec.get(key) or ()}
-    seen = set(others)
-    for index, container in enumerate(spec.get("ephemeralContainers") or ()):
-        path, name = f"{PATH}[{index}]", container.get("name") or ""
-        problems += validate_container(container, volumes, path, spec) + padded_image(container, path)
-        if name in seen:
-            problems.append(duplicate(f"{path}.name", name))
-        seen.add(name)
-        target = container.get("targetContainerName")
-        if target and target not in others:
-            problems.append(not_found(f"{path}.targetContainerName", target))
-        problems += [
-            forbidden(f"{path}.{key}", "cannot be set for an Ephemeral Container")
-            for key in NOT_OF_EPHEMERAL
-            if container.get(key)
-        ]
-        problems += [
-            forbidden(f"{path}.volumeMounts[{place}].subPath", "cannot be set for an Ephemeral Container")
-            for place, mount in enumerate(container.get("volumeMounts") or ())
-            if mount.get("subPath")
-        ]
-    return problems
+    return problems + validate_ephemeral(spec, volumes, PATH)
 
 
 def _changes(new: list[dict[str, Any]], old: list[dict[str, Any]]) -> list[FieldError]:

@@ -12,6 +12,15 @@ from labs.api.quantity import parse_quantity
 from labs.api.strategy import Object
 
 DEFAULT_MODE = 0o644
+DISABLED = ("schedulingGroup", "evictionResponders")
+"""Fields behind gates that are off by default: a server drops them."""
+VOLUME_DEFAULTS: dict[str, dict[str, Any]] = {
+    "iscsi": {"iscsiInterface": "default"},
+    "rbd": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
+    "azureDisk": {"cachingMode": "ReadWrite", "fsType": "ext4", "readOnly": False, "kind": "Shared"},
+    "scaleIO": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
+}
+"""``default`` in the published definitions of the volume sources."""
 CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
 
 
@@ -83,6 +92,8 @@ def default_pod_spec(spec: dict[str, Any]) -> None:
             _default_container(container)
     for volume in spec.get("volumes") or ():
         default_volume(volume)
+    for key in DISABLED:
+        spec.pop(key, None)
     if isinstance(spec.get("overhead"), dict):
         canonical_amounts(spec, "overhead")
 
@@ -144,8 +155,7 @@ def default_volume(volume: dict[str, Any]) -> None:
         source = volume.get(key)
         if source is not None and source.get("defaultMode") is None:
             source["defaultMode"] = DEFAULT_MODE
-    if volume.get("hostPath") is not None:
-        volume["hostPath"].setdefault("type", "")
+    default_sources(volume)
     if volume.get("emptyDir") and volume["emptyDir"].get("sizeLimit") is not None:
         volume["emptyDir"]["sizeLimit"] = canonical(volume["emptyDir"]["sizeLimit"])
     image = volume.get("image")
@@ -161,6 +171,16 @@ def default_volume(volume: dict[str, Any]) -> None:
         token = source.get("serviceAccountToken")
         if token is not None and token.get("expirationSeconds") is None:
             token["expirationSeconds"] = 3600
+
+
+def default_sources(holder: dict[str, Any]) -> None:
+    """Defaults of the sources that a pod's volume and a persistent volume may both name."""
+    if holder.get("hostPath") is not None:
+        holder["hostPath"].setdefault("type", "")
+    for key, values in VOLUME_DEFAULTS.items():
+        source = holder.get(key)
+        if source is not None:
+            source |= {name: value for name, value in values.items() if source.get(name) is None}
 
 
 def _default_items(downward: dict[str, Any] | None) -> None:

@@ -6,11 +6,14 @@ upstream's order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Any
 
 from labs.api import names
-from labs.api.strategies.container_validation import validate_containers
+from labs.api.go_forms import go_form
+from labs.api.quantity import parse_quantity
+from labs.api.strategies.container_validation import validate_containers, validate_ephemeral
 from labs.api.strategies.placement_validation import (
     validate_affinity,
     validate_spread,
@@ -40,6 +43,9 @@ MAX_NAMESERVERS = 3
 MAX_SEARCHES = 32
 MAX_SEARCH_CHARACTERS = 2048
 MAX_HOST_NAME_BYTES = 64
+CLAIM_SOURCES = ("resourceClaimName", "resourceClaimTemplateName")
+ONE_CLAIM_SOURCE = "must specify one of: `{}`, `{}`"
+AT_MOST_ONE_CLAIM_SOURCE = "at most one of `{}` or `{}` may be specified"
 SYSTEMS = ("linux", "windows")
 NO_HOST_USERS = "when `hostUsers` is false"
 
@@ -47,7 +53,10 @@ NO_HOST_USERS = "when `hostUsers` is false"
 def validate_pod_spec(spec: dict[str, Any], path: str, pod_name: str = "") -> list[FieldError]:
     """What is wrong with the spec at ``path``; ``pod_name`` is empty for a template."""
     volumes, problems = validate_volumes(spec.get("volumes") or (), f"{path}.volumes", pod_name)
+    problems += _resource_claims(spec.get("resourceClaims") or (), f"{path}.resourceClaims")
     problems += validate_containers(spec, volumes, path)
+    problems += validate_ephemeral(spec, volumes, f"{path}.ephemeralContainers")
+    problems += _pod_resources(spec, f"{path}.resources")
     problems += host_ports(spec, path)
     problems += one_of(spec, "restartPolicy", RESTART_POLICIES, path)
     problems += one_of(spec, "dnsPolicy", DNS_POLICIES, path)
@@ -76,6 +85,56 @@ def validate_pod_spec(spec: dict[str, Any], path: str, pod_name: str = "") -> li
         problems += validate_resources({"limits": spec["overhead"]}, f"{path}.overhead")
     problems += _operating_system(spec.get("os"), f"{path}.os")
     return problems + _file_references(spec, path)
+
+
+def _resource_claims(claims: Sequence[dict[str, Any]], path: str) -> list[FieldError]:
+    """``validatePodResourceClaim``: each has one source."""
+    problems: list[FieldError] = []
+    seen: set[str] = set()
+    for index, claim in enumerate(claims):
+        here, name = f"{path}[{index}]", claim.get("name") or ""
+        if not name:
+            problems.append(required(f"{here}.name"))
+        elif name in seen:
+            problems.append(duplicate(f"{here}.name", name))
+        else:
+            problems += [invalid(f"{here}.name", name, text) for text in names.dns1123_label(name)]
+            seen.add(name)
+        given = [key for key in CLAIM_SOURCES if claim.get(key) is not None]
+        if len(given) != 1:
+            text = (ONE_CLAIM_SOURCE if not given else AT_MOST_ONE_CLAIM_SOURCE).format(*CLAIM_SOURCES)
+            problems.append(invalid(here, go_form("core.PodResourceClaim", claim), text))
+        for key in given:
+            problems += [invalid(f"{here}.{key}", claim[key], text) for text in names.dns1123_subdomain(claim[key])]
+    return problems
+
+
+def _pod_resources(spec: dict[str, Any], path: str) -> list[FieldError]:
+    """``validatePodResources``: what all containers of a pod may use together."""
+    whole = spec.get("resources")
+    if whole is None:
+        return []
+    problems: list[FieldError] = []
+    if whole.get("claims") is not None:
+        problems.append(forbidden(f"{path}.claims", "claims may not be set for Resources at pod-level"))
+    problems += validate_resources(whole, path, of_pod=True)
+    asked = whole.get("requests") or {}
+    for name, amount in sorted(asked.items()):
+        wanted = [
+            parse_quantity(((item.get("resources") or {}).get("requests") or {}).get(name) or "0")
+            for item in spec.get("containers") or ()
+        ]
+        total = sum(wanted[1:], wanted[0]) if wanted else parse_quantity("0")
+        if total > parse_quantity(amount):
+            text = f"must be greater than or equal to aggregate container requests of {total}"
+            problems.append(invalid(f"{path}.requests[{name}]", amount, text))
+    limits = whole.get("limits") or {}
+    for index, item in enumerate(spec.get("containers") or ()):
+        for name, amount in ((item.get("resources") or {}).get("limits") or {}).items():
+            if name in limits and parse_quantity(amount) > parse_quantity(limits[name]):
+                text = f"must be less than or equal to pod limits of {limits[name]}"
+                problems.append(invalid(f"{path}.containers[{index}][{name}].limits", amount, text))
+    return problems
 
 
 def _host_users(spec: dict[str, Any], path: str) -> list[FieldError]:

@@ -11,22 +11,23 @@ from typing import Any
 from labs.api import names
 from labs.api.quantity import parse_quantity
 from labs.api.strategies.rules import NOT_NEGATIVE
-from labs.api.strategy import FieldError, forbidden, invalid, required
+from labs.api.strategy import FieldError, forbidden, invalid, not_supported, required
 
 STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+POD_RESOURCES = ("cpu", "memory")
 HUGE_PAGES = "hugepages-"
 NOT_EXTENDED = "doesn't follow extended resource name standard"
 
 
-def validate_resources(resources: dict[str, Any], path: str) -> list[FieldError]:
-    """Names, amounts, and requests within limits."""
+def validate_resources(resources: dict[str, Any], path: str, *, of_pod: bool = False) -> list[FieldError]:
+    """Names, amounts, and requests within limits; ``of_pod``: of a pod as a whole."""
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     problems: list[FieldError] = []
     for name, amount in limits.items():
-        problems += _amount(name, amount, f"{path}.limits[{name}]")
+        problems += _amount(name, amount, f"{path}.limits[{name}]", of_pod=of_pod)
         problems += _huge_page(name, amount, f"{path}.limits[{name}]")
     for name, amount in requests.items():
-        problems += _amount(name, amount, f"{path}.requests[{name}]")
+        problems += _amount(name, amount, f"{path}.requests[{name}]", of_pod=of_pod)
         limit = limits.get(name)
         if limit is None:
             if not _is_overcommitable(name):
@@ -63,8 +64,8 @@ def _is_overcommitable(name: str) -> bool:
     return is_native and not name.startswith("hugepages-")
 
 
-def _amount(name: str, amount: Any, path: str) -> list[FieldError]:
-    problems = _resource_name(name, path)
+def _amount(name: str, amount: Any, path: str, *, of_pod: bool) -> list[FieldError]:
+    problems = _pod_resource_name(name, path) if of_pod else _resource_name(name, path)
     quantity = parse_quantity(amount)
     if quantity.sign < 0:
         return [*problems, invalid(path, str(amount), NOT_NEGATIVE)]
@@ -87,3 +88,13 @@ def _resource_name(name: str, path: str) -> list[FieldError]:
         ]
     is_extended = "kubernetes.io/" not in name and not name.startswith("requests.")
     return [] if is_extended else [invalid(path, name, NOT_EXTENDED)]
+
+
+def _pod_resource_name(name: str, path: str) -> list[FieldError]:
+    """``validatePodResourceName``."""
+    problems = [invalid(path, name, text) for text in names.qualified_name(name)]
+    if problems or name in POD_RESOURCES or name.startswith(HUGE_PAGES):
+        return problems
+    if "/" not in name and name not in STANDARD_RESOURCES:
+        return [invalid(path, name, "must be a standard resource type or fully qualified")]
+    return [not_supported(path, name, POD_RESOURCES)]

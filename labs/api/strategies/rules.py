@@ -46,7 +46,7 @@ def immutable(new: dict[str, Any], old: dict[str, Any], key: str, path: str) -> 
     """A field that may never change."""
     if new.get(key) == old.get(key):
         return []
-    return [invalid(f"{path}.{key}", new.get(key), IMMUTABLE)]
+    return [invalid(f"{path}.{key}" if path else key, new.get(key), IMMUTABLE)]
 
 
 def label_map(labels: dict[str, str] | None, path: str) -> list[FieldError]:
@@ -81,6 +81,8 @@ def _expression(item: dict[str, Any], path: str) -> list[FieldError]:
         problems.append(invalid(f"{path}.operator", operator, "not a valid selector operator"))
     key = item.get("key") or ""
     problems += [invalid(f"{path}.key", key, text) for text in names.qualified_name(key)]
+    for index, value in enumerate(values):
+        problems += [invalid(f"{path}.values[{index}]", value, text) for text in names.label_value(value)]
     return problems
 
 

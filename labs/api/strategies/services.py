@@ -17,6 +17,7 @@ from labs.api.strategies.service_validation import (
     needs_health_check,
     validate_service,
 )
+from labs.api.strategies.warnings import warn_of_service
 from labs.api.strategies.workloads import set_missing
 from labs.api.strategy import FieldError, Object, Strategy, invalid
 from labs.sim.streams import Streams
@@ -34,6 +35,8 @@ def _default(obj: Object) -> None:
     spec = obj.setdefault("spec", {})
     spec["sessionAffinity"] = spec.get("sessionAffinity") or "None"
     spec["type"] = spec.get("type") or "ClusterIP"
+    if spec["sessionAffinity"] == "None":
+        spec.pop("sessionAffinityConfig", None)
     if spec["sessionAffinity"] == "ClientIP" and not (spec.get("sessionAffinityConfig") or {}).get("clientIP"):
         spec["sessionAffinityConfig"] = {"clientIP": {"timeoutSeconds": AFFINITY_TIMEOUT_S}}
     for port in spec.get("ports") or ():
@@ -219,4 +222,5 @@ def service_strategy(store: Store, streams: Streams) -> Strategy:
         validate=allocator.check,
         validate_update=_validate_update,
         compares_first=True,
+        warn=warn_of_service,
     )

@@ -10,25 +10,15 @@ from typing import Any
 
 from labs.api.names import dns1123_label
 from labs.api.objects import at
+from labs.api.strategies.claim_validation import validate_claim_spec
 from labs.api.strategies.pod_defaults import default_template
-from labs.api.strategies.rules import at_most_all, immutable, int_or_percent, not_negative, one_of
+from labs.api.strategies.rules import at_most_all, immutable, int_or_percent, name_in, not_negative, one_of
 from labs.api.strategies.storage import default_claim
+from labs.api.strategies.warnings import warn_of_template
 from labs.api.strategies.workloads import is_zero, selector_problems, set_missing, validate_pod_template
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required
 
-CHANGEABLE = (
-    "replicas",
-    "ordinals",
-    "template",
-    "updateStrategy",
-    "revisionHistoryLimit",
-    "persistentVolumeClaimRetentionPolicy",
-    "minReadySeconds",
-)
-ONLY_CHANGEABLE = (
-    "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
-    "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
-)
+FIXED = ("selector", "volumeClaimTemplates", "serviceName", "podManagementPolicy")
 
 
 def _default(obj: Object) -> None:
@@ -56,18 +46,20 @@ def _prepare(obj: Object) -> None:
 
 def _validate(obj: Object) -> list[FieldError]:
     spec = obj["spec"]
-    service = spec.get("serviceName") or ""
-    problems = [invalid("spec.serviceName", service, text) for text in dns1123_label(service)] if service else []
     management = spec["podManagementPolicy"]
+    problems: list[FieldError] = []
     if management not in ("OrderedReady", "Parallel"):
         problems.append(invalid("spec.podManagementPolicy", management, "must be 'OrderedReady' or 'Parallel'"))
     problems += _strategy_problems(spec["updateStrategy"])
     retention = spec["persistentVolumeClaimRetentionPolicy"]
     for key in ("whenDeleted", "whenScaled"):
         problems += one_of(retention, key, ("Retain", "Delete"), "spec.persistentVolumeClaimRetentionPolicy")
+    for index, claim in enumerate(spec.get("volumeClaimTemplates") or ()):
+        problems += validate_claim_spec(claim["spec"], f"spec.volumeClaimTemplates[{index}].spec")
     problems += not_negative(spec, "replicas", "spec") + not_negative(spec, "minReadySeconds", "spec")
     problems += not_negative(spec.get("ordinals") or {}, "start", "spec.ordinals")
-    own, mismatch = selector_problems(spec, "empty selector is invalid for statefulset")
+    problems += name_in(spec, "serviceName", dns1123_label, "spec")
+    own, mismatch = selector_problems(spec, "empty selector is invalid for statefulset", unreadable="")
     problems += own + mismatch
     return problems + _template_problems(spec)
 
@@ -81,7 +73,7 @@ def _template_problems(spec: dict[str, Any]) -> list[FieldError]:
     ]
     names = {claim["name"] for claim in claims}
     own = [item for item in template["spec"].get("volumes") or () if item.get("name") not in names]
-    whole = {**template, "spec": {**template["spec"], "volumes": [*own, *claims]}}
+    whole = {**template, "spec": {**template["spec"], "volumes": [*claims, *own], "hostname": "", "subdomain": ""}}
     problems = validate_pod_template(whole, path)
     policy = template["spec"].get("restartPolicy")
     if policy != "Always":
@@ -111,10 +103,7 @@ def _strategy_problems(strategy: dict[str, Any]) -> list[FieldError]:
 
 
 def _validate_update(new: Object, old: Object) -> list[FieldError]:
-    def fixed(obj: Object) -> dict[str, Any]:
-        return {key: value for key, value in obj["spec"].items() if key not in CHANGEABLE}
-
-    return [] if fixed(new) == fixed(old) else [forbidden("spec", ONLY_CHANGEABLE)]
+    return [problem for key in FIXED for problem in immutable(new["spec"], old["spec"], key, "spec")]
 
 
 def _validate_revision(obj: Object) -> list[FieldError]:
@@ -128,6 +117,10 @@ def _validate_revision_update(new: Object, old: Object) -> list[FieldError]:
 
 
 STATEFUL_SET = Strategy(
-    default=_default, prepare_for_create=_prepare, validate=_validate, validate_update=_validate_update
+    default=_default,
+    prepare_for_create=_prepare,
+    validate=_validate,
+    validate_update=_validate_update,
+    warn=warn_of_template("spec", "template"),
 )
 CONTROLLER_REVISION = Strategy(validate=_validate_revision, validate_update=_validate_revision_update)

@@ -10,7 +10,8 @@ import posixpath
 from typing import Any
 
 from labs.api import names
-from labs.api.objects import at
+from labs.api.go_forms import go_diff
+from labs.api.objects import at, clone
 from labs.api.quantity import parse_quantity
 from labs.api.strategies.claim_validation import (
     VOLUME_MODES,
@@ -21,9 +22,10 @@ from labs.api.strategies.claim_validation import (
 )
 from labs.api.strategies.persistent_sources import SOURCES
 from labs.api.strategies.placement_validation import validate_node_selector
-from labs.api.strategies.pod_defaults import canonical_amounts
+from labs.api.strategies.pod_defaults import canonical_amounts, default_sources
 from labs.api.strategies.rules import immutable, name_in, one_of
 from labs.api.strategies.volume_sources import choose
+from labs.api.strategies.warnings import warn_of_driver
 from labs.api.strategies.workloads import set_missing
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required
 
@@ -56,7 +58,17 @@ def default_claim(obj: Object) -> None:
     status["phase"] = status.get("phase") or "Pending"
 
 
+def default_data_source(spec: dict[str, Any]) -> None:
+    """``NormalizeDataSources``: what one of the two references says, the other says too."""
+    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
+    if source is not None and reference is None:
+        spec["dataSourceRef"] = dict(source)
+    elif reference is not None and source is None and not reference.get("namespace"):
+        spec["dataSource"] = {key: reference[key] for key in ("apiGroup", "kind", "name") if key in reference}
+
+
 def _prepare_claim(obj: Object) -> None:
+    default_data_source(obj["spec"])
     obj["status"] = {"phase": "Pending"}
 
 
@@ -65,21 +77,31 @@ def _validate_claim(obj: Object) -> list[FieldError]:
 
 
 def _validate_claim_update(new: Object, old: Object) -> list[FieldError]:
-    before, after = dict(old["spec"]), dict(new["spec"])
-    is_bound = at(old, "status", "phase") == "Bound"
-    free = ["volumeName"] if not before.get("volumeName") else []
-    free += ["volumeAttributesClassName"] if is_bound else []
-    free += ["storageClassName"] if "storageClassName" not in before else []
-    wanted, held = at(after, "resources", "requests", "storage"), at(before, "resources", "requests", "storage")
-    if is_bound:
-        free.append("resources")
-    if any(before.get(key) != after.get(key) for key in {**before, **after} if key not in free):
-        return [forbidden("spec", CLAIM_IS_FIXED)]
-    if is_bound and wanted and held and parse_quantity(wanted) < parse_quantity(held):
-        actual = at(old, "status", "capacity", "storage") or held
-        if parse_quantity(wanted) < parse_quantity(actual):
-            return [forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")]
-    return []
+    """``ValidatePersistentVolumeClaimUpdate``: a bound claim may grow; what else may change changes once."""
+    before, after = clone(old["spec"]), clone(new["spec"])
+    if not before.get("volumeName") and after.get("volumeName"):
+        before["volumeName"] = after["volumeName"]
+    if before.get("storageClassName") is None and after.get("storageClassName") is not None:
+        del after["storageClassName"]
+    if at(new, "status", "phase") == "Bound":
+        _keep_what_grows(after, before)
+    problems: list[FieldError] = []
+    if before != after:
+        told = go_diff("core.PersistentVolumeClaimSpec", before, after)
+        problems.append(forbidden("spec", f"{CLAIM_IS_FIXED}\n{told}"))
+    held, wanted = (parse_quantity(at(obj, "spec", "resources", "requests", "storage") or "0") for obj in (old, new))
+    if wanted < held and wanted <= parse_quantity(at(old, "status", "capacity", "storage") or "0"):
+        problems.append(forbidden("spec.resources.requests.storage", "field can not be less than status.capacity"))
+    return problems + immutable(new["spec"], old["spec"], "volumeMode", "")
+
+
+def _keep_what_grows(after: dict[str, Any], before: dict[str, Any]) -> None:
+    held = at(before, "resources", "requests", "storage")
+    if after["resources"].get("requests") is not None and held is not None:
+        after["resources"]["requests"]["storage"] = held
+    after.pop("volumeAttributesClassName", None)
+    if "volumeAttributesClassName" in before:
+        after["volumeAttributesClassName"] = before["volumeAttributesClassName"]
 
 
 def _default_volume(obj: Object) -> None:
@@ -87,8 +109,7 @@ def _default_volume(obj: Object) -> None:
     spec["volumeMode"] = spec.get("volumeMode") or "Filesystem"
     spec["persistentVolumeReclaimPolicy"] = spec.get("persistentVolumeReclaimPolicy") or "Retain"
     canonical_amounts(spec, "capacity")
-    if spec.get("hostPath") is not None:
-        set_missing(spec["hostPath"], type="")
+    default_sources(spec)
     status = obj["status"] = obj.get("status") or {}
     status["phase"] = status.get("phase") or "Pending"
 
@@ -152,14 +173,20 @@ def _attributes_class(spec: dict[str, Any]) -> list[FieldError]:
 
 
 def _validate_volume_update(new: Object, old: Object) -> list[FieldError]:
+    before, after = clone(old["spec"]), clone(new["spec"])
+    if (before.get("csi") or {}).get("controllerExpandSecretRef") is None:
+        (after.get("csi") or {}).pop("controllerExpandSecretRef", None)
     problems: list[FieldError] = []
-    if _sources(new["spec"]) != _sources(old["spec"]):
-        problems.append(
-            forbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation")
-        )
-    problems += immutable(new["spec"], old["spec"], "volumeMode", "spec")
-    if old["spec"].get("nodeAffinity"):
-        problems += immutable(new["spec"], old["spec"], "nodeAffinity", "spec")
+    if _sources(after) != _sources(before):
+        told = go_diff("core.PersistentVolumeSource", before, after)
+        path = "spec.persistentvolumesource"
+        problems.append(forbidden(path, f"{path} is immutable after creation\n{told}"))
+    problems += immutable(after, before, "volumeMode", "")
+    if before.get("nodeAffinity") is not None:
+        problems += immutable(after, before, "nodeAffinity", "")
+    if before.get("volumeAttributesClassName") is not None and after.get("volumeAttributesClassName") is None:
+        path = "spec.volumeAttributesClassName"
+        problems.append(forbidden(path, "update from non-nil value to nil is forbidden"))
     return problems
 
 
@@ -202,6 +229,7 @@ def _default_driver(obj: Object) -> None:
 PERSISTENT_VOLUME_CLAIM = Strategy(
     default=default_claim,
     prepare_for_create=_prepare_claim,
+    prepare_for_update=lambda new, old: default_data_source(new["spec"]),
     validate=_validate_claim,
     validate_update=_validate_claim_update,
 )
@@ -212,4 +240,4 @@ PERSISTENT_VOLUME = Strategy(
     validate_update=_validate_volume_update,
 )
 STORAGE_CLASS = Strategy(default=_default_class, validate=_validate_class, validate_update=_validate_class_update)
-CSI_DRIVER = Strategy(default=_default_driver)
+CSI_DRIVER = Strategy(default=_default_driver, warn=warn_of_driver)

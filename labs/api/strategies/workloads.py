@@ -21,6 +21,7 @@ from labs.api.strategies.rules import (
     label_selector,
     not_negative,
 )
+from labs.api.strategies.warnings import warn_of_template
 from labs.api.strategy import FieldError, Object, Strategy, forbidden, invalid, not_supported, required
 
 DEFAULT_SURGE = "25%"
@@ -125,7 +126,9 @@ def validate_template(spec: dict[str, Any], path: str, *, owner: str = "ReplicaS
     return problems
 
 
-def selector_problems(spec: dict[str, Any], empty_text: str) -> tuple[list[FieldError], list[FieldError]]:
+def selector_problems(
+    spec: dict[str, Any], empty_text: str, unreadable: str = "invalid label selector"
+) -> tuple[list[FieldError], list[FieldError]]:
     """Problems of the selector itself, and of the template's labels under it."""
     selector = spec.get("selector")
     labels = at(spec, "template", "metadata", "labels") or {}
@@ -137,7 +140,7 @@ def selector_problems(spec: dict[str, Any], empty_text: str) -> tuple[list[Field
         problems.append(invalid("spec.selector", selector, empty_text))
         return problems, []
     if problems:
-        return [*problems, invalid("spec.selector", selector, "invalid label selector")], []
+        return [*problems, invalid("spec.selector", selector, unreadable)], []
     return [], [] if selector_from_label_selector(selector).matches(labels) else [mismatch]
 
 
@@ -154,7 +157,7 @@ def _validate_deployment(obj: Object) -> list[FieldError]:
     deadline = spec.get("progressDeadlineSeconds")
     if deadline is not None:
         problems += not_negative(spec, "progressDeadlineSeconds", "spec")
-        if deadline <= spec.get("minReadySeconds", 0):
+        if deadline <= (spec.get("minReadySeconds") or 0):
             problems.append(invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds"))
     return problems
 
@@ -258,6 +261,7 @@ DEPLOYMENT = Strategy(
     prepare_for_create=_empty_status,
     validate=_validate_deployment,
     validate_update=_selector_is_immutable,
+    warn=warn_of_template("spec", "template"),
 )
 DAEMON_SET = Strategy(
     default=_default_daemon_set,
@@ -265,16 +269,21 @@ DAEMON_SET = Strategy(
     prepare_for_update=_count_template,
     validate=_validate_daemon_set,
     validate_update=_selector_is_immutable,
+    warn=warn_of_template("spec", "template"),
 )
 REPLICA_SET = Strategy(
     default=_default_replica_set,
     prepare_for_create=_replica_set_status,
     validate=_validate_replica_set,
     validate_update=_selector_is_immutable,
+    warn=warn_of_template("spec", "template"),
 )
 REPLICATION_CONTROLLER = Strategy(
     default=_default_replication_controller,
     prepare_for_create=_replica_set_status,
     validate=_validate_replication_controller,
+    warn=warn_of_template("spec", "template"),
 )
-POD_TEMPLATE = Strategy(default=_default_pod_template, validate=_validate_pod_template)
+POD_TEMPLATE = Strategy(
+    default=_default_pod_template, validate=_validate_pod_template, warn=warn_of_template("template")
+)
