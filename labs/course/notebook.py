@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import IPython
+from IPython.display import HTML, display
 from tqdm import tqdm
 
 SHOWN_AFTER_S = 1.0
@@ -28,5 +30,24 @@ def progress(total_s: int) -> Iterator[Callable[[int], object]]:
         leave=False,
         delay=SHOWN_AFTER_S,
         disable=not is_interactive(),
+        file=_Line(),
     ) as bar:
         yield bar.update
+
+
+class _Line:
+    """A file whose last line is shown below a cell and changes in place; standard error would stay, in red."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def write(self, text: str) -> None:
+        """Show ``text`` instead of what was shown before."""
+        line = text.replace("\r", "").strip()
+        if self._handle is not None:
+            self._handle.update({"text/plain": line} if line else HTML(""), raw=bool(line))
+        elif line:
+            self._handle = display({"text/plain": line}, raw=True, display_id=True)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
