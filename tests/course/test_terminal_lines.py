@@ -35,7 +35,6 @@ FILLED_IN = {
 ELSEWHERE = ("kubectl --kubeconfig ", "aws eks update-kubeconfig ", "aws sts ")
 """Lines for a server that was started by hand, or for a cluster of one's own."""
 AWS = (
-    "aws cloudwatch list-metrics --namespace AWS/ApplicationELB",
     "aws cloudwatch describe-alarms",
     "aws cloudwatch get-metric-statistics --namespace ContainerInsights --metric-name cluster_node_count "
     "--dimensions Name=ClusterName,Value=chaos-crunch --statistics Average --period 60 "
