@@ -50,7 +50,6 @@ lock: $(VENV)/.test  ## pin what pyproject.toml asks for anew; versions that sti
 	$(BIN)/python -m pip install --disable-pip-version-check -q uv
 	$(BIN)/uv pip compile $(PINS) -o requirements.txt
 	$(BIN)/uv pip compile $(PINS) --extra test -o requirements-dev.txt
-	cp requirements.txt binder/requirements.txt
 	echo '-e .' >> requirements.txt
 
 clean:

@@ -294,6 +294,8 @@ def show(made: Figure, alt: str, *, name: str = "", directory: Path | None = Non
         try:
             made.savefig(directory / f"{name}.png", metadata={"Software": None, "Description": alt})
         except OSError as error:
-            raise UsageError(f"{directory / name}.png cannot be written ({error.strerror}).") from None
+            raise UsageError(
+                f"{directory / name}.png cannot be written ({error.strerror}); set run_directory to another folder."
+            ) from None
     IPython.display.display(made, metadata={"image/png": {"alt": alt}})
     plt.close(made)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tqdm import tqdm
 
@@ -34,5 +35,26 @@ def progress(total_s: int) -> Iterator[Callable[[int], object]]:
         leave=False,
         delay=SHOWN_AFTER_S,
         disable=not is_interactive(),
+        file=_Line(),
     ) as bar:
         yield bar.update
+
+
+class _Line:
+    """A file whose last line is shown below a cell and changes in place; standard error would stay, in red."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def write(self, text: str) -> None:
+        """Show ``text`` instead of what was shown before."""
+        from IPython.display import HTML, display
+
+        line = text.replace("\r", "").strip()
+        if self._handle is not None:
+            self._handle.update({"text/plain": line} if line else HTML(""), raw=bool(line))
+        elif line:
+            self._handle = display({"text/plain": line}, raw=True, display_id=True)
+
+    def flush(self) -> None:
+        """Nothing is held back."""

@@ -58,14 +58,13 @@ CELLS: list[tuple[str, ...]] = [
     ("def take(all):\n    return all[0]\n\ntake([])", "\n    take([])\n    return all[0]\n", explain.ANYTHING),
     ("%tb", "IndexError", "list index out of range"),
     ("labs.metric_frame(None, [], 0, 1)", "(raised in labs/course/observe.py, line ", explain.ANYTHING),
+    ("lab._sidecar._process.kill()\n_ = lab._sidecar._process.wait()", ""),
+    ("client.CoreV1Api().list_node()", explain.GONE),
     ("lab.close()", ""),
     ("lab.now()", explain.GONE),
-    ("client.CoreV1Api().list_node()", explain.GONE),
     ("boto3.client('cloudwatch').delete_alarms(AlarmNames=['mine'])", explain.GONE),
     ("lab.apply('kubernetes/shop')", explain.GONE),
-    ("lab = labs.connect()\nlab._sidecar._process.kill()\n_ = lab._sidecar._process.wait()", ""),
-    ("client.CoreV1Api().list_node()", explain.GONE),
-    ("import os\nlab.close()\nlabs.connect('moon')", "use 'sim' (nothing to install) or 'eks' (your cluster)."),
+    ("labs.connect('moon')", "use 'sim' (nothing to install) or 'eks' (your cluster)."),
 ]
 """Cells in the order in which a learner in a hurry runs them, and what each says; the last text ends it."""
 
