@@ -396,9 +396,9 @@ for row in seen[seen["desired"] > seen["pods"]].head(1).itertuples():
     print(f"{row.pods} pods at {row.percent} %: {asked[0]} with target {target}, {asked[1]} with target {tuned_target}")
 
 # %% [markdown]
-# Note what the `scaleUp` policies cannot do. A policy is a *limit* on a step that the metric asks for, and the column
-# `limited` showed that none was in the way: a more generous policy changes nothing. A lower target turns the same
-# reading into a larger number.
+# Note what the `scaleUp` policies cannot do. A policy is a *limit* on a step that the metric asks for. Had one been in the
+# way, the column `limited` would say `ScaleUpLimit`; where it does not, a more generous policy changes nothing. A lower
+# target turns the same reading into a larger number.
 #
 # ## The same seed again
 #
