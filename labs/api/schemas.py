@@ -44,6 +44,12 @@ class Definition:
         """Whether a value is owned as one; what is kept raw (``data`` of a ControllerRevision) always is."""
         return self.name.endswith("RawExtension") or self.schema.get("x-kubernetes-map-type") == "atomic"
 
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """The defaults of the fields that have one in the schema."""
+        fields = self.schema.get("properties") or {}
+        return {key: rule["default"] for key, rule in fields.items() if "default" in rule}
+
     def find(self, key: str) -> Field | None:
         """The field ``key``, or None where the type has none."""
         if self.is_map:

@@ -30,8 +30,7 @@ def is_atomic(field: Field | None, value_type: Definition) -> bool:
 
 def key_of(element: dict[str, Any], keys: tuple[str, ...], owner: Definition = UNTYPED) -> str:
     """The path element of a list's item of this type."""
-    given = {key: rule["default"] for key, rule in (owner.schema.get("properties") or {}).items() if "default" in rule}
-    filled = {**KEY_DEFAULTS, **given, **element}
+    filled = {**KEY_DEFAULTS, **owner.defaults, **element}
     found = {key: filled[key] for key in sorted(keys) if filled.get(key) is not None}
     return f"k:{_compact(found)}"
 

@@ -73,29 +73,63 @@ class Unplugged:
         """Nothing is kept."""
 
 
+class _Inside:
+    """What a Machine asks of its node: methods of one object, since every container has them."""
+
+    __slots__ = ("_container", "_dns_server", "_hostname", "_place", "_pod", "_spec", "_terminate", "_worker")
+
+    def __init__(self, worker: PodWorker, container: Container, hostname: str, terminate: Callable[[], None]) -> None:
+        host, metadata = worker.host, worker.pod["metadata"]
+        self._worker = worker
+        self._container = container
+        self._spec = container.spec
+        self._pod = (metadata["namespace"], metadata["name"])
+        self._hostname = hostname
+        self._place = Place(host.name, host.zone, worker.pod_ip)
+        self._dns_server = dns_server(host.client)
+        self._terminate = terminate
+
+    def make_files(self) -> FileTree:
+        search = f"{self._pod[0]}.svc.cluster.local svc.cluster.local cluster.local ec2.internal"
+        resolver = f"search {search}\nnameserver {self._dns_server}\noptions ndots:5\n"
+        root = _root(self._hostname, self._place.pod_ip, resolver, self._spec)
+        return FileTree(root, self._worker.volumes.mounts(self._spec))
+
+    def now_ns(self) -> int:
+        return self._worker.host.loop.now_ns
+
+    def fetch(self, url: str, timeout_ns: int | None, done: Callable[[Reply], None]) -> Callable[[], None]:
+        outside = self._worker.host.outside
+        return outside.fetch(self._worker.uid, self._pod, self._place, url, timeout_ns, done)
+
+    def resolve(self, name: str) -> Resolution:
+        return self._worker.host.outside.resolve(name, self._pod[0], self._place)
+
+    def log(self, content: bytes) -> None:
+        self._container.print(content)
+
+    def terminate(self) -> None:
+        # A command may end the very process that it runs in; that comes after the command's own step.
+        loop = self._worker.host.loop
+        loop.post(loop.now_ns, lambda _: self._terminate(), None)
+
+
 def build_machine(worker: PodWorker, container: Container, terminate: Callable[[], None]) -> Machine:
     """The machine of a container that is about to run. Raises ConfigFault when its environment cannot be made."""
     host, pod = worker.host, worker.pod
-    metadata, spec = pod["metadata"], pod["spec"]
     environment = container_environment(host.client, pod, container.spec, worker.pod_ip, host.ip, host.allocatable)
-    place = Place(host.name, host.zone, worker.pod_ip)
-    hostname = host.name if spec.get("hostNetwork") else environment["HOSTNAME"]
+    hostname = host.name if pod["spec"].get("hostNetwork") else environment["HOSTNAME"]
     command = [*(container.spec.get("command") or []), *(container.spec.get("args") or [])]
-    search = f"{metadata['namespace']}.svc.cluster.local svc.cluster.local cluster.local ec2.internal"
-    resolver = f"search {search}\nnameserver {dns_server(host.client)}\noptions ndots:5\n"
-    address, spec_of = worker.pod_ip, container.spec
+    inside = _Inside(worker, container, hostname, terminate)
     return Machine(
-        make_files=lambda: FileTree(_root(hostname, address, resolver, spec_of), worker.volumes.mounts(spec_of)),
+        make_files=inside.make_files,
         environment=environment,
         hostname=hostname,
-        now_ns=lambda: host.loop.now_ns,
-        fetch=lambda url, timeout_ns, done: host.outside.fetch(
-            worker.uid, (metadata["namespace"], metadata["name"]), place, url, timeout_ns, done
-        ),
-        resolve=lambda name: host.outside.resolve(name, metadata["namespace"], place),
-        log=lambda content: container.print(content),
-        # A command may end the very process that it runs in; that comes after the command's own step.
-        terminate=lambda: host.loop.post(host.loop.now_ns, lambda _: terminate(), None),
+        now_ns=inside.now_ns,
+        fetch=inside.fetch,
+        resolve=inside.resolve,
+        log=inside.log,
+        terminate=inside.terminate,
         main_command=" ".join(command) or container.spec["image"].rpartition("/")[2].partition(":")[0],
         directory=container.spec.get("workingDir") or "/",
     )

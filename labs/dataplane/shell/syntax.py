@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 OPERATORS = ("&&", "||", ">>", ";;", ";", "|", "&", ">", "<", "(", ")", "\n")
 _RESERVED_ENDS = ("then", "else", "elif", "fi", "do", "done", "}", ")")
@@ -179,7 +180,12 @@ def parse(text: str) -> Script:
 
 def literal(words: Sequence[str]) -> Script:
     """One command whose words are taken as they are, as a container's ``command`` is."""
-    return (Pipeline((Simple(words=tuple(words), is_literal=True),)),)
+    return _literal(tuple(words))
+
+
+@lru_cache(maxsize=1024)
+def _literal(words: tuple[str, ...]) -> Script:
+    return (Pipeline((Simple(words=words, is_literal=True),)),)
 
 
 class _Parser:

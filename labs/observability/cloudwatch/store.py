@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -144,7 +144,8 @@ class MetricStore:
     """All metrics of one account and region."""
 
     def __init__(self) -> None:
-        self._metrics: dict[MetricKey, tuple[_Series, ...]] = {}
+        self._metrics: dict[tuple[str, str], dict[Dimensions, tuple[_Series, ...]]] = {}
+        """The series of each unit, by namespace and name, then by dimensions."""
         self._moment: Moment = (0, 0)
 
     def put(
@@ -198,7 +199,8 @@ class MetricStore:
     def rows(self, key: MetricKey, start_ns: int, end_ns: int, as_of_ns: int) -> dict[str, Rows]:
         """Rows of [start, end) that can be read at ``as_of_ns``, by unit in order; none empty."""
         found = {}
-        for series in sorted(self._metrics.get(key, ()), key=attrgetter("unit")):
+        known = self._metrics.get((key.namespace, key.name), {}).get(key.dimensions, ())
+        for series in sorted(known, key=attrgetter("unit")):
             rows = series.select(start_ns, end_ns, as_of_ns)
             if rows.slot_ns.size:
                 found[series.unit] = rows
@@ -206,17 +208,17 @@ class MetricStore:
 
     def metrics(self, as_of_ns: int, active_since_ns: int) -> Iterator[MetricKey]:
         """Metrics readable at ``as_of_ns`` with data since ``active_since_ns``, in order of their keys."""
-        for key in sorted(self._metrics):
-            for series in self._metrics[key]:
-                if series.newest_ns >= active_since_ns and series.is_readable(as_of_ns):
-                    yield key
-                    break
+        for namespace, name in sorted(self._metrics):
+            for dimensions, known in sorted(self._metrics[namespace, name].items(), key=itemgetter(0)):
+                if any(series.newest_ns >= active_since_ns and series.is_readable(as_of_ns) for series in known):
+                    yield MetricKey(namespace, name, dimensions)
 
     def _series(self, key: MetricKey, unit: str) -> _Series:
-        known = self._metrics.get(key, ())
+        of_name = self._metrics.setdefault((key.namespace, key.name), {})
+        known = of_name.get(key.dimensions, ())
         for series in known:
             if series.unit == unit:
                 return series
         series = _Series(unit)
-        self._metrics[key] = (*known, series)
+        of_name[key.dimensions] = (*known, series)
         return series
