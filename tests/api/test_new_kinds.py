@@ -72,7 +72,7 @@ def test_most_of_a_statefulset_may_not_change() -> None:
     spec = {"selector": {"matchLabels": {"app": "db"}}, "template": pod_template("db"), "serviceName": "db"}
     cluster.create("statefulsets.apps", {"metadata": {"name": "db"}, "spec": spec})
     cluster.patch("statefulsets.apps", "db", lambda spec: {**spec, "replicas": 3})
-    with pytest.raises(ApiError, match='spec.serviceName: Invalid value: "other": field is immutable'):
+    with pytest.raises(ApiError, match=r'spec\.serviceName: Invalid value: "other": field is immutable'):
         cluster.patch("statefulsets.apps", "db", lambda spec: {**spec, "serviceName": "other"})
 
 
