@@ -14,6 +14,7 @@ from labs import errors
 from labs.api import deletion, eviction, subresources
 from labs.api.deletion import DeleteOptions
 from labs.api.fieldsets.applying import apply_configuration
+from labs.api.generations import is_new_generation
 from labs.api.indexes import add_indexes
 from labs.api.metadata import validate_metadata, validate_metadata_update
 from labs.api.objects import clone
@@ -212,7 +213,7 @@ class ApiServer(Served):
         _admit(self.admission, attributes)
         if not subresource:
             strategy.prepare_for_update(new, old)
-        if kind.has_generation and subresource != "status" and _is_changed(kind, new, old):
+        if kind.has_generation and subresource != "status" and is_new_generation(kind, new, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         self._validate_update(kind, strategy, new, old, subresource)
         attributes.warnings.extend(() if subresource else strategy.warn(new))
@@ -379,23 +380,6 @@ def _own_copy(obj: Object, subresource: str) -> Object:
 def _admit(plugins: list[Admission], attributes: Attributes) -> None:
     for plugin in plugins:
         plugin(attributes)
-
-
-def _is_changed(kind: ResourceType, new: Object, old: Object) -> bool:
-    """Whether metadata.generation rises; that of a Deployment also with its annotations."""
-    if kind.resource == "deployments.apps" and new["metadata"].get("annotations") != old["metadata"].get("annotations"):
-        return True
-    return bool(_specification(kind, new) != _specification(kind, old))
-
-
-def _specification(kind: ResourceType, obj: Object) -> Any:
-    """What metadata.generation counts: the spec, or all of a kind that has none; of a custom resource all."""
-    if kind.custom is not None:
-        left_out = ("apiVersion", "metadata", "status" if "status" in kind.subresources else "metadata")
-        return {key: value for key, value in obj.items() if key not in left_out}
-    if "spec" in obj:
-        return obj["spec"]
-    return {key: value for key, value in obj.items() if key not in ("metadata", "status")}
 
 
 def _with_status(new: Object, old: Object, *, is_conditional: bool) -> Object:

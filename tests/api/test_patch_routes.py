@@ -186,8 +186,8 @@ def test_a_patched_object_that_does_not_fit_is_told_of_without_its_kind(server: 
 @pytest.mark.parametrize(
     ("patch", "media", "text"),
     [
-        (b"{", MERGE, "error decoding patch: unexpected end of JSON input"),
-        (b"{", STRATEGIC, "unexpected end of JSON input"),
+        (b"{", MERGE, "invalid JSON patch"),
+        (b"{", STRATEGIC, "invalid JSON patch"),
         ([], MERGE, "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}"),
         (
             {},

@@ -60,10 +60,11 @@ def test_initial_events_end_with_a_marked_bookmark(server: Server) -> None:
     assert (marked["kind"], marked["apiVersion"]) == ("ConfigMap", "v1")
 
 
-def test_initial_events_need_bookmarks(server: Server) -> None:
+def test_the_end_of_initial_events_is_told_by_a_bookmark_alone(server: Server) -> None:
+    server.config_map("a")
     query = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
-    refused = server.expect(422, "GET", f"{CONFIG_MAPS}?{query}")
-    assert "requires setting allowWatchBookmarks to true" in refused["message"]
+    frames = [json.loads(frame) for frame in server.watch(f"{CONFIG_MAPS}?{query}").pull()]
+    assert [frame["type"] for frame in frames] == ["ADDED"]
 
 
 def test_bookmarks_come_each_minute_and_at_the_end(server: Server) -> None:

@@ -84,11 +84,11 @@ def test_bodies_that_cannot_be_read_are_told_in_gos_words(server: Server) -> Non
         assert refused["message"].endswith(f"json parse error: {why}")
     server.config_map("a")
     for body, why in (
-        (b"[1]", "json: cannot unmarshal array into Go value of type map[string]interface {}"),
-        (b'{"a":', "unexpected end of JSON input"),
+        (b"[1]", "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}"),
+        (b'{"a":', "invalid JSON patch"),
     ):
         refused = server.expect(400, "PATCH", f"{CONFIG_MAPS}/a", body, media=MERGE)
-        assert refused["message"] == f"error decoding patch: {why}"
+        assert refused["message"] == why
     refused = server.expect(400, "POST", CONFIG_MAPS, {"metadata": {"name": "b"}, "data": {"k": 1}})
     assert refused["message"].endswith(
         "json: cannot unmarshal number into Go struct field ConfigMap.data of type string"

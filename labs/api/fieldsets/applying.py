@@ -148,9 +148,13 @@ def _who(entry: Entry) -> str:
         text += f' with subresource "{entry.subresource}"'
     if entry.operation == "Update":
         text += f" using {entry.api_version}"
-        if entry.time:
-            text += f" at {entry.time}"
     return text
+
+
+def _rank(path: tuple[str, ...]) -> list[tuple[bool, str]]:
+    """A set is walked level by level: what is a member at once comes before what lies below others."""
+    last = len(path) - 1
+    return [(index < last, element) for index, element in enumerate(path)]
 
 
 def conflict_error(conflicts: list[tuple[Entry, Trie]]) -> ApiError:
@@ -158,7 +162,7 @@ def conflict_error(conflicts: list[tuple[Entry, Trie]]) -> ApiError:
     found = [
         (f"conflict with {_who(entry)}", shown_path(path))
         for entry, trie in sorted(conflicts, key=lambda item: item[0].manager)
-        for path in sorted(members(trie))
+        for path in sorted(members(trie), key=_rank)
     ]
     causes = [{"reason": "FieldManagerConflict", "message": message, "field": path} for message, path in found]
     plural = "conflict" if len(found) == 1 else "conflicts"

@@ -40,14 +40,15 @@ def typed(kind: ResourceType, obj: Object) -> Object:
 def table(kind: ResourceType, objects: Sequence[Object], now_ns: int, form: Form, include: str) -> Object:
     """A Table of the objects. Raises 400 for an unknown ``includeObject``."""
     if include not in INCLUDES:
-        raise errors.bad_request(f'unrecognized includeObject value: "{include}"')
+        text = f"includeObject: Invalid value: \"{include}\": must be 'Metadata', 'Object', 'None', or empty"
+        raise errors.bad_request(f"Unable to convert to Table as requested: {text}")
     if kind.custom is None:
         rendered = render_table(BY_RESOURCE.get(kind.resource, kind).group_version_kind, objects, now_ns)
     else:
         rendered = render_crd_table(kind.custom.columns, objects, now_ns)
     rows = []
     for row, obj in zip(rendered["rows"], objects, strict=True):
-        shown = {"cells": row["cells"]}
+        shown: dict[str, Any] = {"cells": row["cells"], "object": None}
         if include == "Object":
             shown["object"] = typed(kind, obj)
         elif include != "None":

@@ -165,6 +165,7 @@ class RestApi:
         if route.subresource in SUBRESOURCES:
             return SUBRESOURCES[route.subresource](self.api, request, route)
         if route.verb == "get":
+            lists.check_not_older(self.api.store, request.option("resourceVersion"))
             return Written(self._get(route))
         return WRITES[route.verb](self.api, request, route)
 

@@ -53,6 +53,13 @@ def too_large(asked: int, current: int) -> ApiError:
     return ApiError(504, "Timeout", f"Timeout: Too large resource version: {asked}, current: {current}", details)
 
 
+def check_not_older(store: Store, asked: str) -> None:
+    """What a read may ask for. Raises 500 for a version that is no number, and 504 for one from the future."""
+    version = parse_version(asked) if asked else 0
+    if version > store.resource_version:
+        raise too_large(version, store.resource_version)
+
+
 def list_page(store: Store, selection: Selection, namespace: str | None, options: ListOptions) -> Page:
     """One page. Raises 400, 410, 422 and 504."""
     start, version = "", store.resource_version

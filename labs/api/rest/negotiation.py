@@ -11,8 +11,9 @@ from functools import lru_cache
 from labs.errors import ApiError
 
 NOT_ACCEPTABLE = (
-    "only the following media types are accepted: application/json, application/yaml, "
-    "application/vnd.kubernetes.protobuf"
+    "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, "
+    "application/vnd.kubernetes.protobuf, application/json;stream=watch, "
+    "application/vnd.kubernetes.protobuf;stream=watch"
 )
 FORMS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 
@@ -64,7 +65,7 @@ def negotiate(accept: str) -> Form:
             if version not in ("v1", "v1beta1"):
                 continue
             return Form(wanted, version, media == "application/yaml")
-    raise ApiError(406, "NotAcceptable", NOT_ACCEPTABLE)
+    raise ApiError(406, "NotAcceptable", NOT_ACCEPTABLE, {})
 
 
 def discovery_version(accept: str) -> str:

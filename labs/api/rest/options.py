@@ -85,7 +85,7 @@ def delete_options(request: Request) -> DeleteOptions:
     given: dict[str, Any] = {}
     if request.body.strip():
         given = bodies.decode_data(request, "DeleteOptions")
-        check_body("", "v1", "DeleteOptions", given)
+        check_body("", "v1", "DeleteOptions", given, names_type=False)
     else:
         if request.option("gracePeriodSeconds"):
             given["gracePeriodSeconds"] = parse_int(request.option("gracePeriodSeconds"))
@@ -187,10 +187,6 @@ def _watch_problems(options: ListOptions) -> list[FieldError]:
     if options.match != "NotOlderThan":
         problems.append(
             forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
-        )
-    if options.sends_initial_events and not options.bookmarks:
-        problems.append(
-            forbidden("sendInitialEvents", "sendInitialEvents requires setting allowWatchBookmarks to true")
         )
     return problems
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labs import errors
-from labs.api.gojson import decode, printed, type_name
+from labs.api.gojson import printed, type_name
 from labs.api.objects import clone
 from labs.api.patches.errors import PatchError
 from labs.api.patches.json_patch import apply_json_patch, decode_json_patch
@@ -35,8 +35,7 @@ def patch_media_type(request: Request) -> str:
     """The patch type. Raises 415."""
     media = media_type(request)
     if media not in (JSON_PATCH, MERGE, STRATEGIC, APPLY):
-        known = f"{JSON_PATCH}, {MERGE}, {STRATEGIC}, {APPLY}, application/apply-patch+cbor"
-        raise unsupported_media_type(known)
+        raise ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
     return media
 
 
@@ -53,7 +52,7 @@ def patched(kind: ResourceType, old: Object, media: str, body: bytes) -> Patched
     """``old`` with the patch. Raises 400, 415 and 422."""
     schema = definition(*kind.group_version_kind)
     if media == STRATEGIC and schema is None:
-        raise unsupported_media_type(f"{JSON_PATCH}, {MERGE}, {APPLY}, application/apply-patch+cbor")
+        raise unsupported_media_type(f"{JSON_PATCH}, {MERGE}, {APPLY}")
     patch = _parse(body, media)
     if media == JSON_PATCH:
         new = _json_patched(old, patch)
@@ -77,20 +76,12 @@ def _parse(body: bytes, media: str) -> Any:
     try:
         patch = json.loads(body, object_pairs_hook=as_object)
     except (ValueError, RecursionError):
-        raise errors.bad_request(f"{prefix}{_decoding_error(body)}") from None
+        raise errors.bad_request("invalid JSON patch") from None
     wanted, into = (list, "[]handlers.jsonPatchOp") if media == JSON_PATCH else (dict, "map[string]interface {}")
     if not isinstance(patch, wanted):
         found = type_name(patch)
         raise errors.bad_request(f"{prefix}json: cannot unmarshal {found} into Go value of type {into}")
     return patch
-
-
-def _decoding_error(body: bytes) -> str:
-    try:
-        decode(body.decode("utf-8", "replace"))
-    except (ValueError, RecursionError) as error:
-        return str(error)
-    return "invalid UTF-8"
 
 
 def _json_patched(old: Object, patch: Any) -> Any:

@@ -119,6 +119,22 @@ class Selection:
         return store.list(self.resource, namespace)
 
 
+OWN_FIELD_LABELS = (
+    "pods",
+    "nodes",
+    "namespaces",
+    "services",
+    "secrets",
+    "events",
+    "replicationcontrollers",
+    "jobs.batch",
+    "certificatesigningrequests.certificates.k8s.io",
+)
+"""Kinds with a conversion function of their own for field selectors; the others have the default one."""
+
+NO_FIELD = '"{}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+
+
 def parse_selection(kind: ResourceType, label_selector: str, field_selector: str, name: str = "") -> Selection:
     """The selection of a request. Raises 400 for a text that is no selector or names an unknown field."""
     try:
@@ -131,5 +147,7 @@ def parse_selection(kind: ResourceType, label_selector: str, field_selector: str
     known = kind.custom.fields if kind.custom is not None else FIELDS.get(kind.resource, ())
     for item in fields.requirements:
         if item.field not in METADATA_FIELDS and item.field not in known:
-            raise errors.bad_request(f"field label not supported: {item.field}")
+            is_told_apart = kind.custom is not None or kind.resource in OWN_FIELD_LABELS
+            text = f"field label not supported: {item.field}" if is_told_apart else NO_FIELD.format(item.field)
+            raise errors.bad_request(text)
     return Selection(kind.resource, labels, fields)

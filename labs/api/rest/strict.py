@@ -104,14 +104,17 @@ def check_fields(
     return tuple(problems)
 
 
-def check_body(group: str, version: str, kind: str, obj: Object) -> None:
-    """Raise 400 for a body of a published type in which a value is of the wrong type; drop unknown fields."""
+def check_body(group: str, version: str, kind: str, obj: Object, *, names_type: bool = True) -> None:
+    """Raise 400 for a body of a published type in which a value is of the wrong type; drop unknown fields.
+
+    ``names_type``: the refusal says what the body was to be.
+    """
     root = definition(group, version, kind)
     assert root is not None
     try:
         _walk_root(obj, root, _Findings())
     except ValueError as error:
-        raise errors.bad_request(f"{_subject(kind, version)}: {error}") from None
+        raise errors.bad_request(f"{_subject(kind, version)}: {error}" if names_type else str(error)) from None
 
 
 def check_patched(

@@ -227,7 +227,7 @@ class WatchHub:
             for obj in selection.candidates(self.store, namespace):
                 if selection.matches(obj):
                     stream.push(("ADDED", obj))
-            if options.sends_initial_events:
+            if options.sends_initial_events and options.bookmarks:
                 stream.push(stream._encoder.bookmark(self.store.resource_version, INITIAL_EVENTS_END))
             return True
         if version == 0 or version >= self.store.resource_version:

@@ -23,6 +23,7 @@ from labs.api.rest.routes import Route
 from labs.api.rest.selection import parse_selection
 from labs.api.rest.strict import check_fields, check_patched
 from labs.api.store import Object
+from labs.api.strategy import invalid, raise_invalid
 from labs.api.views import to_stored, to_view, written_kind
 from labs.errors import ApiError
 
@@ -53,7 +54,7 @@ def create(api: ApiServer, request: Request, route: Route) -> Written:
     options = write_options(request, "CreateOptions")
     obj = bodies.decode(request, route.type)
     warnings = check_fields(route.type, obj, options.field_validation)
-    _fit_namespace(obj, route, "the namespace of the provided object does not match the namespace sent on the request")
+    _fit_namespace(obj, route)
     with _told(warnings) as warned:
         stored = api.create(
             route.type.resource,
@@ -78,13 +79,16 @@ def _told(warnings: Iterable[str]) -> Iterator[list[str]]:
         raise
 
 
-def _fit_namespace(obj: Object, route: Route, message: str) -> None:
+def _fit_namespace(obj: Object, route: Route) -> None:
+    """``EnsureObjectNamespaceMatchesRequestNamespace``. Raises 400."""
     metadata = obj["metadata"]
     if not route.type.is_namespaced:
         metadata.pop("namespace", None)
         return
     if metadata.get("namespace") not in (None, "", route.namespace):
-        raise errors.bad_request(message)
+        raise errors.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
     metadata["namespace"] = route.namespace
 
 
@@ -94,12 +98,7 @@ def update(api: ApiServer, request: Request, route: Route) -> Written:
     obj = bodies.decode(request, route.type)
     warnings = check_fields(route.type, obj, options.field_validation)
     _check_name(obj, route)
-    namespace = obj["metadata"].get("namespace")
-    _fit_namespace(
-        obj,
-        route,
-        f"the namespace of the object ({namespace}) does not match the namespace on the request ({route.namespace})",
-    )
+    _fit_namespace(obj, route)
     is_new = api.store.get(route.type.resource, route.namespace, route.name) is None
     if not is_new and not route.type.allows_unconditional_update and not obj["metadata"].get("resourceVersion"):
         obj["metadata"]["resourceVersion"] = "0"
@@ -130,7 +129,7 @@ def patch(api: ApiServer, request: Request, route: Route) -> Written:
     warnings = check_patched(
         route.type, new, options.field_validation, result.shown, result.doubles, is_strategic=is_strategic
     )
-    _check_identity(new, route)
+    _check_identity(new, old, route)
     with _told(warnings) as warned:
         stored = api.update(
             route.type.resource,
@@ -155,13 +154,13 @@ def _check_name(obj: Object, route: Route) -> None:
         raise errors.bad_request(f"the name of the object ({name}) does not match the name on the URL ({route.name})")
 
 
-def _check_identity(new: Object, route: Route) -> None:
-    namespace = new["metadata"].get("namespace") or ""
+def _check_identity(new: Object, old: Object | None, route: Route) -> None:
+    """What a patch may not change. Raises 400 and 422."""
     _check_name(new, route)
-    if namespace != route.namespace:
-        raise errors.bad_request(
-            f"the namespace of the object ({namespace}) does not match the namespace on the request ({route.namespace})"
-        )
+    _fit_namespace(new, route)
+    uid = new["metadata"].get("uid")
+    if old is not None and uid and uid != old["metadata"]["uid"]:
+        raise_invalid(route.type, route.name, [invalid("metadata.uid", uid, "field is immutable")])
 
 
 def _apply(api: ApiServer, request: Request, route: Route) -> Written:
@@ -173,10 +172,8 @@ def _apply(api: ApiServer, request: Request, route: Route) -> Written:
     bodies.check_type(applied, route.type.api_version, route.type.kind)
     warnings = check_fields(route.type, applied, options.field_validation, is_applied=True)
     applied["metadata"].setdefault("name", route.name)
-    _fit_namespace(
-        applied, route, "the namespace of the provided object does not match the namespace sent on the request"
-    )
-    _check_identity(applied, route)
+    _fit_namespace(applied, route)
+    _check_identity(applied, None, route)
     with _told(warnings) as warned:
         stored, is_new = api.apply(
             route.type.resource,

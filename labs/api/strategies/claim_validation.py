@@ -12,7 +12,7 @@ from labs.api import names
 from labs.api.metadata import validate_annotations
 from labs.api.objects import at
 from labs.api.quantity import parse_quantity
-from labs.api.strategies.rules import NOT_NEGATIVE, label_map, label_selector, name_in, one_of
+from labs.api.strategies.rules import label_map, label_selector, name_in, one_of
 from labs.api.strategy import FieldError, forbidden, invalid, not_supported, required
 
 ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
@@ -86,6 +86,7 @@ def validate_claim_template(template: dict[str, Any], path: str) -> list[FieldEr
     return problems + validate_claim_spec(template.get("spec") or {}, f"{path}.spec")
 
 
-def not_negative_amount(amount: str, path: str) -> list[FieldError]:
-    """``ValidateNonnegativeQuantity``."""
-    return [invalid(path, amount, NOT_NEGATIVE)] if parse_quantity(amount).sign < 0 else []
+def basic_amount(amount: str, path: str) -> list[FieldError]:
+    """``validateBasicResource``."""
+    value = parse_quantity(amount).value()
+    return [invalid(path, value, "must be a valid resource quantity")] if value < 0 else []

@@ -14,7 +14,7 @@ from labs.api.strategies.rules import NOT_NEGATIVE
 from labs.api.strategy import FieldError, forbidden, invalid, not_supported, required
 
 STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
-POD_RESOURCES = ("cpu", "memory")
+POD_RESOURCES = ("cpu", "hugepages-", "memory")
 HUGE_PAGES = "hugepages-"
 NOT_EXTENDED = "doesn't follow extended resource name standard"
 

@@ -16,7 +16,7 @@ from labs.api.quantity import parse_quantity
 from labs.api.strategies.claim_validation import (
     VOLUME_MODES,
     access_modes,
-    not_negative_amount,
+    basic_amount,
     positive,
     validate_claim_spec,
 )
@@ -132,7 +132,7 @@ def _validate_volume(obj: Object) -> list[FieldError]:
         problems.append(not_supported("spec.capacity", capacity or None, ("storage",)))
     for key, amount in sorted(capacity.items()):
         here = f"spec.capacity[{key}]"
-        problems += not_negative_amount(amount, here) + positive(amount, here)
+        problems += basic_amount(amount, here) + positive(amount, here)
     problems += one_of(spec, "persistentVolumeReclaimPolicy", ("Delete", "Recycle", "Retain"), "spec")
     affinity = spec.get("nodeAffinity")
     problems += [] if affinity is None else _node_affinity(affinity, "spec.nodeAffinity")

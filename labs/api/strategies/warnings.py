@@ -66,10 +66,9 @@ def _of_spec(spec: dict[str, Any], path: str) -> Iterator[str]:
     yield from _fractions(spec.get("overhead") or {}, f"{path}.overhead")
     containers = [
         (container, f"{path}.{key}[{index}]")
-        for key in ("initContainers", "containers", "ephemeralContainers")
+        for key in CONTAINER_LISTS
         for index, container in enumerate(spec.get(key) or ())
     ]
-    assert set(CONTAINER_LISTS) == {"initContainers", "containers", "ephemeralContainers"}
     for container, here in containers:
         for key in ("limits", "requests"):
             yield from _fractions(at(container, "resources", key) or {}, f"{here}.resources.{key}")

@@ -18,6 +18,7 @@ from labs.api.tables.printer import (
     Printer,
     View,
     integers,
+    is_true,
     listed,
     name_of,
     spec_of,
@@ -222,6 +223,24 @@ def _api_service(service: Object, view: View) -> list[Any]:
     return [name_of(service), where, state, view.object_age(service)]
 
 
+def _custom_definition(object: Object, view: View) -> list[Any]:
+    """Source: apiextensions-apiserver pkg/registry/customresourcedefinition/tableconvertor."""
+    spec = spec_of(object)
+    known = spec.get("names") or {}
+    served = [item for item in spec.get("versions") or () if item.get("served")]
+    versions = sorted(f"{item['name']}(storage)" if item.get("storage") else item["name"] for item in served)
+    return [
+        name_of(object),
+        spec.get("scope") or "",
+        ",".join(versions),
+        object["metadata"].get("creationTimestamp"),
+        spec.get("group") or "",
+        known.get("kind") or "",
+        ",".join(known.get("shortNames") or ()),
+        is_true(object, "Established"),
+    ]
+
+
 _BINDING = Printer((NAME, *texts("Role"), AGE, *wide("Users", "Groups", "ServiceAccounts")), _binding)
 _WEBHOOKS = Printer((NAME, *integers("Webhooks"), AGE), _webhooks)
 
@@ -265,8 +284,7 @@ PRINTERS = {
         (
             NAME,
             *texts("PriorityLevel"),
-            *integers("MatchingPrecedence"),
-            *texts("DistinguisherMethod"),
+            *texts("MatchingPrecedence", "DistinguisherMethod"),
             AGE,
             *texts("MissingPL"),
         ),
@@ -280,6 +298,16 @@ PRINTERS = {
             AGE,
         ),
         _priority_level,
+    ),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): Printer(
+        (
+            NAME,
+            *texts("Scope", "Versions"),
+            Column("Created At", "date", field="creationTimestamp"),
+            *wide("Group", "Kind", "ShortNames"),
+            Column("Established", "boolean", priority=1),
+        ),
+        _custom_definition,
     ),
     ("apiregistration.k8s.io", "APIService"): Printer((NAME, *texts("Service", "Available"), AGE), _api_service),
     ("node.k8s.io", "RuntimeClass"): Printer((NAME, *texts("Handler"), AGE), _runtime_class),

@@ -5,8 +5,12 @@ Source: kubernetes pkg/printers/internalversion/printers.go.
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from labs.api.durations import human_duration
@@ -35,6 +39,14 @@ class View:
         return self.age(object["metadata"].get("creationTimestamp"))
 
 
+@cache
+def _descriptions() -> Mapping[str, Mapping[str, str]]:
+    """What a server says of each kind's columns, apart from Name and Age."""
+    packed = files("labs.api.data").joinpath("column_descriptions.json.gz").read_bytes()
+    loaded: dict[str, Mapping[str, str]] = json.loads(gzip.decompress(packed))
+    return loaded
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column; kubectl shows those of priority above 0 only with ``-o wide``."""
@@ -45,9 +57,10 @@ class Column:
     priority: int = 0
     field: str = ""  # of ObjectMeta, whose description is the column's
 
-    def definition(self) -> dict[str, Any]:
-        """The ``TableColumnDefinition``."""
+    def definition(self, kind: str = "") -> dict[str, Any]:
+        """The ``TableColumnDefinition``, in the table of this kind."""
         described = definitions()[_METADATA]["properties"][self.field]["description"] if self.field else ""
+        described = _descriptions().get(kind, {}).get(self.name, described)
         return {
             "name": self.name,
             "type": self.type,

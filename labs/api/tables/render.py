@@ -43,7 +43,7 @@ def render_table(
     group, _, kind = resource_kind
     printer = _PRINTERS.get((group, kind), _DEFAULT)
     view = View(now_ns, wide)
-    columns = [column.definition() for column in printer.columns if wide or column.priority == 0]
+    columns = [column.definition(kind) for column in printer.columns if wide or column.priority == 0]
     return as_table(columns, [printer.row(each, view) for each in objects])
 
 
