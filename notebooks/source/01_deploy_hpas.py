@@ -54,7 +54,8 @@ _ = labs.check_parameters(globals(), seed=labs.Number(0, 1_000_000), visitors_fa
 # |---|---|---|
 # | **Pod** | one running copy of a program | made by the Deployments |
 # | **Deployment** | keeps a wanted number of equal pods alive; each of them is a **replica** | `frontend` (the pages), `backend` (prices and orders), `rds-proxy` (to the database), `shoppers` (who play the visitors) |
-# | **Service** | one stable address for pods that come and go | `frontend`, behind a **load balancer**, which spreads visitors over the pods |
+# | **Service** | one stable address for pods that come and go | for `frontend`, `backend` and `rds-proxy` |
+# | **Ingress** | the way in from outside the cluster, by host name | a **load balancer** of AWS for `frontend`, which spreads visitors over its pods |
 # | **HorizontalPodAutoscaler** (HPA) | changes the number of replicas as the load changes | for `frontend` and `backend` |
 #
 # The next cell starts a cluster and applies the folder: `lab.apply` sends each object through the official client. In a

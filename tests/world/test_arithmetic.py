@@ -128,8 +128,8 @@ def test_a_seed_that_draws_less_use_gets_fewer_pods_by_the_same_arithmetic() -> 
     ("shop", "pods", "nodes"),
     [
         pytest.param(Shop(cpu_request="320m", max_replicas=20), 13, 4, id="a smaller CPU request"),
-        pytest.param(Shop(instance_size="xlarge"), 10, 2, id="larger instances"),
-        pytest.param(Shop(target_percent=60, max_replicas=20), 16, 6, id="a lower target"),
+        pytest.param(Shop(instance_size="xlarge"), 9, 2, id="larger instances"),
+        pytest.param(Shop(target_percent=60, max_replicas=20), 17, 6, id="a lower target"),
     ],
 )
 def test_a_change_of_the_inputs_changes_the_answer_as_the_arithmetic_says(shop: Shop, pods: int, nodes: int) -> None:
