@@ -287,8 +287,8 @@ DELETE_OPTIONS: Mapping[str, Any] = {
 def deletes(subject: Subject) -> Iterator[Ask]:
     """The object is deleted, with every option."""
     path = f"{subject.path}?dryRun=All"
-    for name, options in DELETE_OPTIONS.items():
-        yield Ask(name, "DELETE", path, options)
+    for name, options in DELETE_OPTIONS.items():  # a body's options take the place of the query's
+        yield Ask(name, "DELETE", path, options and {"dryRun": ["All"], **options})
     yield Ask("missing", "DELETE", f"{subject.collection}/nosuch?dryRun=All")
     yield Ask("by a student", "DELETE", path, token=STUDENT)
 
