@@ -26,7 +26,7 @@ def path_segment(text: str) -> list[str]:
 
 NAME_RULES: dict[str, names.Rule] = {
     "namespaces": names.dns1123_label,
-    "services": names.dns1035_label,
+    "services": names.dns1123_label,
     "statefulsets.apps": names.dns1123_label,
     "certificatesigningrequests.certificates.k8s.io": lambda text: [],
     "roles.rbac.authorization.k8s.io": path_segment,

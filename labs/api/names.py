@@ -65,7 +65,7 @@ def _subdomain(text: str, unit: str) -> list[str]:
 
 
 def dns1035_label(text: str) -> list[str]:
-    """``IsDNS1035Label``: names of services."""
+    """``IsDNS1035Label``: names and versions of custom kinds."""
     errors = _too_long(text, 63)
     if re.fullmatch(_LABEL_1035, text) is None:
         errors.append(_unmatched(f"a DNS-1035 label {_LABEL_1035_RULE}", _LABEL_1035, "my-name", "abc-123"))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labs.api.gotext import quoted
 from labs.api.resources import ResourceType
 from labs.errors import ApiError
 
@@ -32,6 +33,8 @@ def show(value: Any) -> str:
     """A value as Go prints it in a field error."""
     if value is None:
         return "null"
+    if isinstance(value, str):
+        return quoted(value)
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -62,8 +65,8 @@ def not_found(field: str, value: Any) -> FieldError:
 
 def not_supported(field: str, value: Any, supported: Iterable[str]) -> FieldError:
     """``field.NotSupported``; the caller gives the supported values in the order to be printed."""
-    quoted = ", ".join(f'"{item}"' for item in supported)
-    message = f"Unsupported value: {show(value)}: supported values: {quoted}"
+    listed = ", ".join(quoted(item) for item in supported)
+    message = f"Unsupported value: {show(value)}: supported values: {listed}"
     return FieldError("FieldValueNotSupported", field, message)
 
 

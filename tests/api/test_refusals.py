@@ -216,3 +216,20 @@ def test_a_binding_without_a_node_is_an_error_without_a_reason(server: Server) -
     refused = server.expect(500, "POST", f"{CORE}/pods/a/binding", {"metadata": {"name": "a"}, "target": {}})
     assert refused["message"] == "target.name: Required value"
     assert "reason" not in refused
+
+
+def test_a_service_may_begin_with_a_digit(server: Server) -> None:
+    server.expect(201, "POST", f"{CORE}/services", {"metadata": {"name": "1web"}, "spec": service()})
+    refused = server.expect(422, "POST", f"{CORE}/services", {"metadata": {"name": "Web"}, "spec": service()})
+    assert "a lowercase RFC 1123 label must consist of" in refused["message"]
+
+
+def test_a_field_manager_is_printable(server: Server) -> None:
+    """Positions are in bytes."""
+    target = f"{CORE}/configmaps?fieldManager=%C3%A9%07b%E2%80%A8c"
+    refused = server.expect(422, "POST", target, {"metadata": {"name": "x"}})
+    quoted = '"é\\ab\\u2028c"'
+    assert [cause["message"] for cause in refused["details"]["causes"]] == [
+        f"Invalid value: {quoted}: invalid character U+0007 (at position 2)",
+        f"Invalid value: {quoted}: invalid character U+2028 (at position 4)",
+    ]

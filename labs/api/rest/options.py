@@ -49,16 +49,26 @@ def manager_of(request: Request) -> str:
     return named or request.headers.get("user-agent", "unknown").split("/")[0][:MAX_MANAGER_LENGTH]
 
 
+def _manager_problems(name: str) -> list[FieldError]:
+    """``ValidateFieldManager``; positions and lengths are in bytes."""
+    problems: list[FieldError] = []
+    if len(name.encode()) > MAX_MANAGER_LENGTH:
+        text = f"Too long: may not be more than {MAX_MANAGER_LENGTH} bytes"
+        problems.append(FieldError("FieldValueTooLong", "fieldManager", text))
+    at = 0
+    for character in name:
+        if not character.isprintable():
+            text = f"invalid character U+{ord(character):04X} (at position {at})"
+            problems.append(invalid("fieldManager", name, text))
+        at += len(character.encode())
+    return problems
+
+
 def write_options(request: Request, kind: str) -> WriteOptions:
     """The options of a create, update or patch. Raises 422."""
     problems: list[FieldError] = []
     named = request.option("fieldManager")
-    if len(named) > MAX_MANAGER_LENGTH:
-        problems.append(
-            FieldError(
-                "FieldValueTooLong", "fieldManager", f"Too long: may not be more than {MAX_MANAGER_LENGTH} bytes"
-            )
-        )
+    problems += _manager_problems(named)
     problems += _dry_run_problems(list(request.query.get("dryRun", ())))
     validation = request.option("fieldValidation")
     if validation not in FIELD_VALIDATIONS:

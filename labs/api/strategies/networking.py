@@ -107,7 +107,7 @@ def _backend_problems(backend: dict[str, Any], path: str) -> list[FieldError]:
     if not name:
         problems.append(required(f"{path}.service.name"))
     else:
-        problems += [invalid(f"{path}.service.name", name, text) for text in names.dns1035_label(name)]
+        problems += [invalid(f"{path}.service.name", name, text) for text in names.dns1123_label(name)]
     if port.get("name") and port.get("number"):
         problems.append(invalid(path, "", "cannot set both port name & port number"))
     elif port.get("name"):
