@@ -16,6 +16,7 @@ from bench.report import Figure, table
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "bench.md"
+PICTURE = "![Processor seconds against the number of pods, on logarithmic axes](images/scale.png)"
 MODULES = (
     "bench.engine",
     "bench.first_answer",
@@ -45,7 +46,7 @@ def main() -> int:
     for module in failed:
         print(f"Error: {module} failed, its reason is above; nothing is written.", file=sys.stderr)
     if "--write" in sys.argv[1:] and not failed:
-        PAGE.write_text(f"# Measured figures\n\n{text}\n", encoding="utf-8")
+        PAGE.write_text(f"# Measured figures\n\n{text}\n\n{PICTURE}\n", encoding="utf-8")
     return int(bool(failed))
 
 

@@ -35,7 +35,7 @@ def measure() -> list[Figure]:
     runs = [run_once() for _ in range(RUNS)]
     fresh_mb, speed, used_mb = (statistics.median(values) for values in zip(*runs, strict=True))
     return [
-        Figure("virtual seconds a real second, shop under load", speed, "s/s", RUNS),
+        Figure("virtual seconds a real second, lab 04's shop and spike", speed, "s/s", RUNS),
         Figure("server memory after connect()", fresh_mb, "MB", RUNS, "under 300"),
         Figure("server memory after an hour under load", used_mb, "MB", RUNS, "under 300"),
     ]
