@@ -18,7 +18,7 @@ from labs.api.objects import clone
 from labs.api.resources import ResourceType, definition_of
 from labs.api.rest import bodies, patching
 from labs.api.rest.message import Request
-from labs.api.rest.options import delete_options, list_options, write_options
+from labs.api.rest.options import WriteOptions, delete_options, list_options, write_options
 from labs.api.rest.routes import Route
 from labs.api.rest.selection import parse_selection
 from labs.api.rest.strict import check_fields, check_patched
@@ -102,6 +102,14 @@ def update(api: ApiServer, request: Request, route: Route) -> Written:
     is_new = api.store.get(route.type.resource, route.namespace, route.name) is None
     if not is_new and not route.type.allows_unconditional_update and not obj["metadata"].get("resourceVersion"):
         obj["metadata"]["resourceVersion"] = "0"
+    stored, warned = _replace(api, request, route, obj, options, warnings)
+    return Written(stored, 201 if is_new else 200, warned)
+
+
+def _replace(
+    api: ApiServer, request: Request, route: Route, obj: Object, options: WriteOptions, warnings: Iterable[str]
+) -> tuple[Object, tuple[str, ...]]:
+    """Write ``obj``, in the route's version, over what is stored; what is stored then, and the warnings."""
     with _told(warnings) as warned:
         stored = api.update(
             route.type.resource,
@@ -113,7 +121,7 @@ def update(api: ApiServer, request: Request, route: Route) -> Written:
             is_dry_run=options.is_dry_run,
             warnings=warned,
         )
-    return Written(stored, 201 if is_new else 200, tuple(warned))
+    return stored, tuple(warned)
 
 
 def patch(api: ApiServer, request: Request, route: Route) -> Written:
@@ -130,18 +138,8 @@ def patch(api: ApiServer, request: Request, route: Route) -> Written:
         route.type, new, options.field_validation, result.shown, result.doubles, is_strategic=is_strategic
     )
     _check_identity(new, old, route)
-    with _told(warnings) as warned:
-        stored = api.update(
-            route.type.resource,
-            to_stored(route.type, new),
-            kind=written_kind(route.type),
-            subresource=route.subresource,
-            user=request.user,
-            manager=options.manager,
-            is_dry_run=options.is_dry_run,
-            warnings=warned,
-        )
-    return Written(stored, 200, tuple(warned))
+    stored, warned = _replace(api, request, route, new, options, warnings)
+    return Written(stored, 200, warned)
 
 
 def _check_name(obj: Object, route: Route) -> None:
